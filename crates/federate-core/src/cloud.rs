@@ -1,0 +1,94 @@
+//! Whom the job becomes.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value as Json};
+
+use crate::child::{ChildEnv, NamePattern};
+use crate::context::Context;
+use crate::credentials::Credentials;
+use crate::error::Error;
+use crate::http::Request;
+use crate::identity::{Audiences, Renewal};
+use crate::policy::Policy;
+use crate::token::IdToken;
+
+/// One configured principal of a cloud.
+#[async_trait]
+pub trait CloudTarget: Send + Sync + fmt::Debug {
+    /// The adapter's name, as in `type = "aws"`.
+    fn kind(&self) -> &'static str;
+
+    /// Which `aud` the ID token must carry. `customary` is the identity provider's, see
+    /// [`crate::IdentityProvider::customary_audience`]; a cloud that prescribes its audience ignores it.
+    fn audiences(&self, customary: Option<&str>) -> Audiences;
+
+    /// What policy can refuse before any network call: accounts, tenants, endpoints.
+    ///
+    /// # Errors
+    /// `account-not-allowed`, `tenant-not-allowed`, `host-not-allowed`.
+    fn permitted(&self, context: &Context, policy: &Policy) -> Result<(), Error>;
+
+    /// The requests that [`CloudTarget::exchange`] sends, as far as they are known before the answers. Without a token,
+    /// what depends on it is a [`crate::Field::Later`].
+    ///
+    /// # Errors
+    /// Those of settings that only show now.
+    fn plan(&self, context: &Context, token: Option<&IdToken>) -> Result<Vec<Request>, Error>;
+
+    /// ID token in, short-lived credentials out.
+    ///
+    /// # Errors
+    /// A refusal says which code the cloud gave and what to check; see the adapter's page.
+    async fn exchange(&self, context: &Context, token: &IdToken) -> Result<Credentials, Error>;
+
+    /// Asks the cloud who these credentials are.
+    ///
+    /// # Errors
+    /// As `exchange`.
+    async fn whoami(&self, context: &Context, credentials: &Credentials) -> Result<Principal, Error>;
+}
+
+/// Who the cloud says the credentials are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Principal {
+    /// One line: an ARN, or application and tenant.
+    pub headline: String,
+    /// Everything else, for people and JSON alike; no secrets.
+    pub facts: Map<String, Json>,
+}
+
+/// One target's credentials on their way to a child.
+#[derive(Clone, Copy, Debug)]
+pub struct Handover<'a> {
+    /// The target's name.
+    pub target: &'a str,
+    /// The credentials.
+    pub credentials: &'a Credentials,
+    /// The token that was exchanged; clouds whose SDKs exchange by themselves are handed it in a file.
+    pub token: &'a IdToken,
+    /// Can the identity provider issue again?
+    pub renewal: &'a Renewal,
+}
+
+/// What is common to all targets of one kind.
+pub trait Cloud: Send + Sync {
+    /// The adapter's name.
+    fn kind(&self) -> &'static str;
+
+    /// What a child's environment loses first: whatever would outrank or contradict the new credentials.
+    fn outranking(&self) -> Vec<NamePattern>;
+
+    /// The child's environment for one or several targets of this kind, in the order of their selection.
+    ///
+    /// # Errors
+    /// `target-conflict` where two targets would set one variable differently.
+    fn environment(&self, context: &Context, group: &[Handover<'_>]) -> Result<ChildEnv, Error>;
+
+    /// The credentials that a surrounding `federate exec` gave to this process for the target of this name.
+    ///
+    /// # Errors
+    /// Where they are there but damaged.
+    fn from_env(&self, context: &Context, target: &str) -> Result<Option<Credentials>, Error>;
+}

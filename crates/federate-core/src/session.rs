@@ -1,0 +1,233 @@
+//! The way of a token: identity, ID token, exchange, credentials. Every command walks it here.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tokio::sync::Mutex;
+
+use crate::claims::Claims;
+use crate::cloud::CloudTarget;
+use crate::context::Context;
+use crate::credentials::Credentials;
+use crate::error::{Error, Recovery};
+use crate::identity::{Audiences, IdentityProvider, Renewal};
+use crate::secret::Secret;
+use crate::token::IdToken;
+
+/// A configured identity under its name in the profile.
+#[derive(Clone, Debug)]
+pub struct BoundIdentity {
+    /// The name: `gitlab` of `[identities.gitlab]`.
+    pub name: String,
+    /// The provider.
+    pub provider: Arc<dyn IdentityProvider>,
+}
+
+/// A selected target: validated settings whose `{claim:…}` placeholders are filled once the token is there.
+pub trait TargetSource: Send + Sync + fmt::Debug {
+    /// The target's name in the profile.
+    fn name(&self) -> &str;
+    /// Who vouches for the job at this target.
+    fn identity(&self) -> &BoundIdentity;
+    /// The target with `{claim:…}` as written.
+    fn unbound(&self) -> &Arc<dyn CloudTarget>;
+    /// The target with its claims filled in and validated again.
+    ///
+    /// # Errors
+    /// `claim-unknown`, and those of validation.
+    fn bind(&self, claims: &Claims) -> Result<Arc<dyn CloudTarget>, Error>;
+}
+
+/// A target that was exchanged.
+#[derive(Clone, Debug)]
+pub struct Exchanged {
+    /// The target's name.
+    pub name: String,
+    /// The target with all placeholders filled.
+    pub target: Arc<dyn CloudTarget>,
+    /// The token that was exchanged.
+    pub token: Arc<IdToken>,
+    /// What came of it.
+    pub credentials: Credentials,
+    /// Can the identity provider issue again?
+    pub renewal: Renewal,
+}
+
+type Slot = Arc<Mutex<Option<Arc<IdToken>>>>;
+
+/// Tokens and exchanges of one run. One token request for each identity and audience, however many targets need it.
+pub struct Session {
+    context: Context,
+    wait_for_trust: Duration,
+    hide: Box<dyn Fn(&Secret) + Send + Sync>,
+    slots: Mutex<BTreeMap<(String, Audiences), Slot>>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Session").field("context", &self.context).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// A session. `hide` is called with every secret before anything else sees it, to mask it in the CI's log.
+    /// For up to `wait_for_trust`, refusals that a change of trust made just now would explain are tried again.
+    pub fn new(context: Context, wait_for_trust: Duration, hide: Box<dyn Fn(&Secret) + Send + Sync>) -> Self {
+        Self { context, wait_for_trust, hide, slots: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The context that adapters work in.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// What can be refused before any network call, for all targets at once.
+    ///
+    /// # Errors
+    /// All refusals, each with the setting to look at.
+    pub fn permitted(&self, targets: &[Arc<dyn TargetSource>]) -> Result<(), Vec<Error>> {
+        let mut errors = Vec::new();
+        for target in targets {
+            if let Err(error) = target.unbound().permitted(&self.context, &self.context.policy) {
+                errors.push(error.in_section(&section(target.as_ref())));
+            }
+            if let Err(error) = self.issuer_permitted(target.identity()) {
+                if !errors.iter().any(|known: &Error| known.what() == error.what()) {
+                    errors.push(error);
+                }
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// A checked token of the identity for one of the audiences; asked for once, then remembered.
+    ///
+    /// # Errors
+    /// Those of [`IdentityProvider::token`] and [`IdToken::check`].
+    pub async fn token(&self, identity: &BoundIdentity, audiences: &Audiences) -> Result<Arc<IdToken>, Error> {
+        let context = self.context.begin_exchange();
+        self.token_by(&context, identity, audiences, None).await
+    }
+
+    /// A token newer than `stale`, where the provider can issue again. The remembered one is replaced.
+    ///
+    /// # Errors
+    /// As [`Session::token`].
+    pub async fn fresh_token(
+        &self,
+        identity: &BoundIdentity,
+        audiences: &Audiences,
+        stale: &IdToken,
+    ) -> Result<Arc<IdToken>, Error> {
+        let context = self.context.begin_exchange();
+        self.token_by(&context, identity, audiences, Some(stale)).await
+    }
+
+    async fn token_by(
+        &self,
+        context: &Context,
+        identity: &BoundIdentity,
+        audiences: &Audiences,
+        stale: Option<&IdToken>,
+    ) -> Result<Arc<IdToken>, Error> {
+        let slot = self.slots.lock().await.entry((identity.name.clone(), audiences.clone())).or_default().clone();
+        let mut held = slot.lock().await;
+        if let Some(token) = held.as_ref() {
+            if stale.is_none_or(|stale| stale.raw().reveal() != token.raw().reveal()) {
+                return Ok(token.clone());
+            }
+        }
+        self.issuer_permitted(identity)?;
+        let section = format!("identities.{}", identity.name);
+        let token = identity.provider.token(context, audiences).await.map_err(|error| error.in_section(&section))?;
+        (self.hide)(token.raw());
+        for warning in token.check(context.host.now(), audiences).map_err(|error| error.in_section(&section))? {
+            context.reporter.warn(&warning);
+        }
+        let token = Arc::new(token);
+        *held = Some(token.clone());
+        Ok(token)
+    }
+
+    fn issuer_permitted(&self, identity: &BoundIdentity) -> Result<(), Error> {
+        let section = format!("identities.{}", identity.name);
+        let (issuer, reach) = identity.provider.issuer(&self.context).map_err(|error| error.in_section(&section))?;
+        match issuer.url() {
+            Some(url) => self.context.policy.check_url(&url, &reach).map_err(|error| error.in_section(&section)),
+            None => Ok(()),
+        }
+    }
+
+    /// Exchanges for one target.
+    ///
+    /// # Errors
+    /// Those of the token, of filling in claims, and of [`CloudTarget::exchange`].
+    pub async fn exchange(&self, source: &dyn TargetSource) -> Result<Exchanged, Error> {
+        let section = section(source);
+        let identity = source.identity();
+        let customary = identity.provider.customary_audience(&self.context);
+        let audiences = source.unbound().audiences(customary.as_deref());
+        let renewal = identity.provider.renewal(&self.context);
+        let started = Instant::now();
+        let mut pause = Duration::from_secs(1);
+        let mut stale: Option<Arc<IdToken>> = None;
+        loop {
+            let context = self.context.begin_exchange();
+            let token = self.token_by(&context, identity, &audiences, stale.as_deref()).await?;
+            let target = source.bind(token.claims()).map_err(|error| error.in_section(&section))?;
+            let error = match target.exchange(&context, &token).await {
+                Ok(credentials) => {
+                    credentials.secrets().for_each(|secret| (self.hide)(secret));
+                    return Ok(Exchanged { name: source.name().to_owned(), target, token, credentials, renewal });
+                }
+                Err(error) => error.in_section(&section),
+            };
+            match error.recovery() {
+                Recovery::NewToken if stale.is_none() && matches!(renewal, Renewal::Again(_)) => {
+                    self.context
+                        .reporter
+                        .note(&format!("the ID token ended meanwhile ({error}); asking for a new one"));
+                    stale = Some(token);
+                }
+                Recovery::Trust if started.elapsed() + pause <= self.wait_for_trust => {
+                    self.context.reporter.note(&format!(
+                        "{error}; the trust may not have spread yet, trying again in {}s",
+                        pause.as_secs()
+                    ));
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(15));
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// Exchanges for all targets at once.
+    ///
+    /// # Errors
+    /// Every failure; nothing is handed out unless all succeed.
+    pub async fn exchange_all(&self, sources: &[Arc<dyn TargetSource>]) -> Result<Vec<Exchanged>, Vec<Error>> {
+        self.permitted(sources)?;
+        let mut done = Vec::new();
+        let mut errors: Vec<Error> = Vec::new();
+        for result in join_all(sources.iter().map(|source| self.exchange(source.as_ref()))).await {
+            match result {
+                Ok(exchanged) => done.push(exchanged),
+                // One broken identity fails every target that needs it: say it once.
+                Err(error)
+                    if errors
+                        .iter()
+                        .any(|known| known.what() == error.what() && known.setting() == error.setting()) => {}
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() { Ok(done) } else { Err(errors) }
+    }
+}
+
+fn section(source: &dyn TargetSource) -> String {
+    format!("targets.{}", source.name())
+}
