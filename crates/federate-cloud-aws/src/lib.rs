@@ -1,0 +1,1 @@
+//! AWS roles: AssumeRoleWithWebIdentity, role chains, GetCallerIdentity.

@@ -1,0 +1,1 @@
+//! Azure applications and managed identities: workload identity federation with Microsoft Entra.

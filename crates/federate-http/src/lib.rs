@@ -1,0 +1,1 @@
+//! The one network policy of federate, and its one loopback server.

@@ -1,0 +1,1 @@
+//! ID tokens of GitHub Actions jobs.

@@ -1,0 +1,1 @@
+//! ID tokens of GitLab CI jobs.
