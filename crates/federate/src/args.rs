@@ -1,0 +1,291 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use federate_core::{Error, HumanDuration, codes};
+
+use crate::formats::Format;
+use crate::report::{Failure, Output};
+
+/// A CI job becomes someone in a cloud, without a stored key.
+///
+/// The job's own OIDC ID token is exchanged for short-lived credentials, chosen from layered profile files.
+#[derive(Debug, Parser)]
+#[command(name = "federate", version, propagate_version = true, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Profile and output")]
+pub(crate) struct Global {
+    /// Use this profile; repeat to lay one over another, the later wins.
+    #[arg(short, long, global = true, env = "FEDERATE_PROFILE", value_delimiter = ',', value_name = "NAME")]
+    pub(crate) profile: Vec<String>,
+    /// Where the profiles are, instead of the nearest `.federate/` or `profiles/`.
+    #[arg(long, global = true, env = "FEDERATE_PROFILES_DIR", value_name = "DIR")]
+    pub(crate) profiles_dir: Option<PathBuf>,
+    /// Set one key above all layers: `targets.aws.region=eu-west-1`.
+    #[arg(long, global = true, env = "FEDERATE_SET", value_delimiter = '\n', value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Accept `<profile>.local.toml` in CI too.
+    #[arg(long, global = true, env = "FEDERATE_ALLOW_LOCAL")]
+    pub(crate) allow_local: bool,
+    /// Print the result, and errors, as text or JSON.
+    #[arg(short, long, global = true, env = "FEDERATE_OUTPUT", value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: Output,
+    /// Say more; twice says still more.
+    #[arg(short, long, global = true, env = "FEDERATE_VERBOSE", action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub(crate) verbose: u8,
+    /// Say only warnings and errors.
+    #[arg(short, long, global = true, env = "FEDERATE_QUIET")]
+    pub(crate) quiet: bool,
+    /// Colours on stderr.
+    #[arg(long, global = true, env = "FEDERATE_COLOR", value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// For how long to try again when the cloud refuses, because its trust was changed just now.
+    #[arg(long, global = true, env = "FEDERATE_WAIT_FOR_TRUST", default_value = "0", value_name = "DURATION")]
+    pub(crate) wait_for_trust: HumanDuration,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal that can, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Which targets.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Targets {
+    /// Become this target; repeat for several, globs match (`prod-*`).
+    #[arg(short, long = "target", env = "FEDERATE_TARGETS", value_delimiter = ',', value_name = "NAME")]
+    pub(crate) target: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a command with the credentials in its environment only.
+    Exec(Exec),
+    /// Print the variables for a shell or a CI system.
+    Env(Env),
+    /// Print credentials as AWS SDKs want them of a `credential_process`.
+    CredentialProcess(Targets),
+    /// Ask each cloud who the credentials are.
+    Whoami(Targets),
+    /// Show the ID token's claims, its signature verified where the issuer can be reached.
+    Token(Token),
+    /// Show what would be asked of whom, without the network.
+    Plan(Targets),
+    /// List, show and check profiles.
+    #[command(subcommand)]
+    Profile(Profile),
+    /// List the identity and target adapters.
+    Adapters,
+    /// Try everything on this machine: a loopback issuer and clouds that verify tokens as the real ones do.
+    #[cfg(feature = "sandbox")]
+    Sandbox(Sandbox),
+    /// Print a shell's completion script.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for every command into a directory.
+    Man {
+        /// Write `federate*.1` here instead of printing the main page.
+        #[arg(long, value_name = "DIR")]
+        directory: Option<PathBuf>,
+    },
+    /// Print a page of the reference, made from the program itself.
+    #[command(hide = true)]
+    Reference {
+        /// Which page.
+        page: ReferencePage,
+    },
+}
+
+/// Pages of `docs/` that are generated.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ReferencePage {
+    /// `docs/commands.md`
+    Commands,
+    /// `docs/errors.md`
+    Errors,
+    /// `docs/profiles-reference.md`
+    Profiles,
+}
+
+/// How a child is prepared.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Exec {
+    #[command(flatten)]
+    pub(crate) targets: Targets,
+    /// Keep variables that outrank or contradict the new credentials.
+    #[arg(long, env = "FEDERATE_KEEP_ENV")]
+    pub(crate) keep_env: bool,
+    /// Also take the job's own identity (ID tokens, token request URL) away from the command.
+    #[arg(long, env = "FEDERATE_ISOLATE")]
+    pub(crate) isolate: bool,
+    /// Log the az CLI in as well, under a private AZURE_CONFIG_DIR.
+    #[arg(long, env = "FEDERATE_AZ_LOGIN")]
+    pub(crate) az_login: bool,
+    /// The command and its arguments; no shell is involved.
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Env {
+    #[command(flatten)]
+    pub(crate) targets: Targets,
+    /// For which shell or CI system.
+    #[arg(short, long, env = "FEDERATE_FORMAT", value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: Format,
+    /// Append to the CI's own file ($GITHUB_ENV, $BASH_ENV) instead of printing.
+    #[arg(long, env = "FEDERATE_WRITE")]
+    pub(crate) write: bool,
+    /// Where to keep the ID token for SDKs that read a token file; it stays there afterwards.
+    #[arg(long, env = "FEDERATE_TOKEN_FILE", value_name = "PATH")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Put secrets into a dotenv artifact (`-f gitlab`), which others can download.
+    #[arg(long, env = "FEDERATE_ALLOW_ARTIFACT_SECRETS")]
+    pub(crate) allow_artifact_secrets: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Token {
+    #[command(flatten)]
+    pub(crate) targets: Targets,
+    /// Ask for this audience, instead of the target's.
+    #[arg(long, env = "FEDERATE_AUDIENCE", value_name = "AUDIENCE")]
+    pub(crate) audience: Option<String>,
+    /// Print the JWT itself.
+    #[arg(long, env = "FEDERATE_RAW")]
+    pub(crate) raw: bool,
+    /// Print the JWT to a terminal too.
+    #[arg(long, env = "FEDERATE_FORCE", requires = "raw")]
+    pub(crate) force: bool,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Profile {
+    /// List the profiles of the directory.
+    List,
+    /// Print the effective settings.
+    Show {
+        /// Print where every value comes from.
+        #[arg(long, env = "FEDERATE_ORIGIN")]
+        origin: bool,
+    },
+    /// Check every profile of the directory, or those named by -p.
+    Validate,
+    /// Print the JSON Schema of a layer file.
+    Schema,
+}
+
+#[cfg(feature = "sandbox")]
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Sandbox {
+    /// Which CI system's job to play.
+    #[arg(long, env = "FEDERATE_CI", value_name = "NAME", default_value = "gitlab")]
+    pub(crate) ci: String,
+    /// Change one claim of the job's tokens: `ref=feature`, `environment=production`.
+    #[arg(long, env = "FEDERATE_CLAIM", value_delimiter = '\n', value_name = "KEY=VALUE")]
+    pub(crate) claim: Vec<String>,
+    /// Listen here; 0 takes a free port.
+    #[arg(long, env = "FEDERATE_PORT", default_value_t = 0)]
+    pub(crate) port: u16,
+    /// How to print the environment when there is no command.
+    #[arg(short, long, env = "FEDERATE_FORMAT", value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: Format,
+    /// The command to run as the job; without one, serve until interrupted.
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// Why the command line was not taken.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Help or version was asked for and printed.
+    Shown(u8),
+    /// It is wrong.
+    Usage(Failure),
+}
+
+/// Reads the command line.
+pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, Refusal> {
+    let cli = Cli::try_parse_from(arguments).map_err(|error| refusal(&error, arguments))?;
+    match cli.global.color {
+        Color::Auto => anstream::ColorChoice::Auto,
+        Color::Always => anstream::ColorChoice::Always,
+        Color::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+    Ok(cli)
+}
+
+fn refusal(error: &clap::Error, arguments: &[OsString]) -> Refusal {
+    use clap::error::ErrorKind;
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
+        let failed = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        let _ = error.print();
+        return Refusal::Shown(if failed { 2 } else { 0 });
+    }
+    let rendered = error.render().to_string();
+    let mut lines = rendered.lines().map(str::trim).filter(|line| !line.is_empty());
+    let what = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let mut usage = Error::new(&codes::USAGE, what);
+    for line in lines.filter(|line| !line.starts_with("For more information")) {
+        usage = usage.with_help(line.trim_start_matches("tip: "));
+    }
+    let texts: Vec<&str> = arguments.iter().take_while(|argument| *argument != "--").filter_map(|argument| argument.to_str()).collect();
+    let wants = |short: &str, long: &str| {
+        texts.windows(2).any(|pair| (pair[0] == short || pair[0] == long) && pair[1] == "json")
+            || texts.iter().any(|text| *text == format!("{long}=json") || *text == format!("{short}json"))
+    };
+    let json = wants("-o", "--output") || wants("-f", "--format") || std::env::var("FEDERATE_OUTPUT").is_ok_and(|value| value == "json");
+    let failure = Failure::from(usage).with_output(if json { Output::Json } else { Output::Text });
+    // A wrapper's own failures must not be mistaken for the command's: 125 from the first word on.
+    let runs_child = texts.iter().skip(1).find(|text| ["exec", "sandbox"].contains(text) || is_command(text)).is_some_and(|text| ["exec", "sandbox"].contains(text));
+    Refusal::Usage(if runs_child { failure.with_exit_code(125) } else { failure })
+}
+
+fn is_command(text: &str) -> bool {
+    Cli::command().get_subcommands().any(|command| command.get_name() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_variable() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments().filter(|argument| !argument.is_positional()) {
+                if ["help", "version", "directory"].contains(&argument.get_id().as_str()) {
+                    continue;
+                }
+                let variable = argument.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+                assert!(variable.starts_with("FEDERATE_"), "{} {}", command.get_name(), argument.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

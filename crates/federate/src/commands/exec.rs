@@ -1,0 +1,105 @@
+//! `federate exec`: a command with the credentials in its environment only.
+
+use std::sync::Arc;
+
+use federate_core::{ChildEnv, Error, Exchanged, Handover, NamePattern, Reporter as _, codes};
+use federate_profile::Profile;
+
+use crate::args::Exec;
+use crate::child::{self, Variables};
+use crate::report::Failure;
+use crate::setup::{Ready, Start, exchange, located};
+
+pub(crate) async fn run(start: &Start, arguments: Exec) -> Result<u8, Failure> {
+    let profile = load(start, arguments.az_login, &arguments.targets.target)?;
+    let ready = exchange(start, &profile, &arguments.targets.target).await?;
+    let surroundings = surroundings(start, &profile, &ready)?;
+    if arguments.isolate && surroundings.files.iter().any(|file| matches!(file.content, federate_core::FileContent::IdToken { .. })) {
+        return Err(Error::new(&codes::USAGE, "--isolate keeps ID tokens from the command, but a selected target can only be handed over as one")
+            .with_help("leave out --isolate, or select targets that hand over credentials (AWS)")
+            .into());
+    }
+    let mut variables = Variables::inherit(&start.env);
+    if !arguments.keep_env {
+        let patterns = outranking(start, &ready.exchanged);
+        let dropped = variables.drop_matching(&patterns);
+        if !dropped.is_empty() {
+            start.stderr.detail(&format!("dropped from the command's environment: {}", dropped.join(", ")));
+        }
+    }
+    if arguments.isolate {
+        for kind in start.registry.identities() {
+            kind.default_provider().job_variables(ready.session.context()).iter().for_each(|name| variables.remove(name));
+        }
+        for source in &ready.sources {
+            source.identity().provider.job_variables(ready.session.context()).iter().for_each(|name| variables.remove(name));
+        }
+    }
+    if !profile.names().is_empty() {
+        variables.set("FEDERATE_PROFILE", profile.names().join(","));
+    }
+    variables.set("FEDERATE_TARGETS", ready.exchanged.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(","));
+    variables.set(GIVEN, "environment");
+    for note in &surroundings.notes {
+        start.stderr.note(note);
+    }
+    let sources: Vec<_> = ready
+        .sources
+        .iter()
+        .zip(&ready.exchanged)
+        .map(|(source, exchanged)| (Arc::clone(source), Arc::clone(&exchanged.token), exchanged.renewal.clone()))
+        .collect();
+    child::run(&ready.session, variables, surroundings, &sources, &arguments.command).await
+}
+
+/// Set for the child, so that `federate whoami` inside it reports on the credentials that it was given.
+pub(crate) const GIVEN: &str = "FEDERATE_CREDENTIALS";
+
+fn load(start: &Start, az_login: bool, patterns: &[String]) -> Result<Profile, Failure> {
+    let profile = start.load(&[])?;
+    if !az_login {
+        return Ok(profile);
+    }
+    let settings: Vec<String> = profile
+        .matching(patterns)?
+        .iter()
+        .filter(|target| profile.accepts(target, "az_login"))
+        .map(|target| format!("targets.\"{target}\".az_login=true"))
+        .collect();
+    if settings.is_empty() {
+        return Err(Error::new(&codes::USAGE, "--az-login was given, but no selected target can log the az CLI in").with_help("select an Azure target with -t").into());
+    }
+    start.load(&settings)
+}
+
+/// What the child needs of all clouds together.
+pub(crate) fn surroundings(start: &Start, profile: &Profile, ready: &Ready) -> Result<ChildEnv, Failure> {
+    let mut parts = Vec::new();
+    for kind in kinds(&ready.exchanged) {
+        let Some(cloud) = start.registry.cloud(kind) else { continue };
+        let group: Vec<Handover<'_>> = ready
+            .exchanged
+            .iter()
+            .filter(|one| one.target.kind() == kind)
+            .map(|one| Handover { target: &one.name, credentials: &one.credentials, token: &one.token, renewal: &one.renewal })
+            .collect();
+        let part = cloud.environment(ready.session.context(), &group).map_err(|error| located(profile, vec![error]))?;
+        parts.push((kind.to_owned(), part));
+    }
+    Ok(child::merge(parts)?)
+}
+
+/// What must not stand beside the new credentials.
+pub(crate) fn outranking(start: &Start, exchanged: &[Exchanged]) -> Vec<NamePattern> {
+    kinds(exchanged).into_iter().filter_map(|kind| start.registry.cloud(kind)).flat_map(|cloud| cloud.outranking()).collect()
+}
+
+fn kinds(exchanged: &[Exchanged]) -> Vec<&'static str> {
+    let mut kinds: Vec<&'static str> = Vec::new();
+    for one in exchanged {
+        if !kinds.contains(&one.target.kind()) {
+            kinds.push(one.target.kind());
+        }
+    }
+    kinds
+}

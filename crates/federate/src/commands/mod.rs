@@ -1,0 +1,63 @@
+//! One file a command.
+
+mod adapters;
+mod credential_process;
+mod env;
+mod exec;
+mod manual;
+mod plan;
+mod profile;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+mod token;
+mod whoami;
+
+use std::future::Future;
+
+use federate_core::{Error, codes};
+
+use crate::args::{Cli, Command};
+use crate::formats::Format;
+use crate::report::{Failure, Output};
+use crate::setup::Start;
+
+/// Runs the command and returns the exit code.
+pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
+    let output = match &cli.command {
+        Command::Env(arguments) if arguments.format == Format::Json => Output::Json,
+        _ => cli.global.output,
+    };
+    let start = Start::new(cli.global);
+    let result = match cli.command {
+        Command::Exec(arguments) => block_on(exec::run(&start, arguments)).map_err(|failure| failure.with_exit_code(125)),
+        Command::Env(arguments) => block_on(env::run(&start, arguments)),
+        Command::CredentialProcess(targets) => block_on(credential_process::run(&start, targets)),
+        Command::Whoami(targets) => block_on(whoami::run(&start, targets)),
+        Command::Token(arguments) => block_on(token::run(&start, arguments)),
+        Command::Plan(targets) => plan::run(&start, targets),
+        Command::Profile(command) => profile::run(&start, command),
+        Command::Adapters => adapters::run(&start),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(arguments) => block_on(sandbox::run(&start, arguments)).map_err(|failure| failure.with_exit_code(125)),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { directory } => manual::man(directory),
+        Command::Reference { page } => manual::reference(&start, page),
+    };
+    result.map_err(|failure| failure.with_output(output))
+}
+
+fn block_on<F: Future<Output = Result<u8, Failure>>>(future: F) -> Result<u8, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(&codes::USAGE, "the runtime cannot be started").with_cause(error.to_string()))?;
+    runtime.block_on(future)
+}
+
+/// A result that could not be written.
+pub(crate) fn written(result: std::io::Result<()>) -> Result<u8, Failure> {
+    match result {
+        Ok(()) => Ok(0),
+        Err(error) => Err(Error::new(&codes::USAGE, "the result cannot be written to stdout").with_cause(error.to_string()).into()),
+    }
+}

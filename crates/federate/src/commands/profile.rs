@@ -1,0 +1,64 @@
+//! `federate profile`: list, show, validate, schema.
+
+use federate_core::Reporter as _;
+use serde_json::{Value as Json, json};
+
+use super::written;
+use crate::args::Profile;
+use crate::report::{Failure, Output, pretty, print_result};
+use crate::setup::Start;
+
+pub(crate) fn run(start: &Start, command: Profile) -> Result<u8, Failure> {
+    match command {
+        Profile::List => list(start),
+        Profile::Show { origin } => show(start, origin),
+        Profile::Validate => validate(start),
+        Profile::Schema => written(print_result(&pretty(&federate_profile::schema(&start.registry)))),
+    }
+}
+
+fn list(start: &Start) -> Result<u8, Failure> {
+    let listed = federate_profile::list(&start.registry, &start.options(&[]))?;
+    let text = match start.global.output {
+        Output::Json => pretty(&Json::Array(
+            listed
+                .iter()
+                .map(|one| json!({ "name": one.name, "path": one.path, "extends": one.extends, "default": one.is_default, "targets": one.targets }))
+                .collect(),
+        )),
+        Output::Text => listed
+            .iter()
+            .map(|one| {
+                let extends = if one.extends.is_empty() { String::new() } else { format!(" extends {}", one.extends.join(", ")) };
+                let default = if one.is_default { " (default)" } else { "" };
+                format!("{}{default}{extends}: {}\n", one.name, one.targets.join(", "))
+            })
+            .collect(),
+    };
+    written(print_result(&text))
+}
+
+fn show(start: &Start, origin: bool) -> Result<u8, Failure> {
+    let profile = start.load(&[])?;
+    let effective = profile.effective();
+    let text = match (start.global.output, origin) {
+        (Output::Json, true) => pretty(&Json::Array(effective.iter().map(|one| json!({ "key": one.path, "value": one.value, "origin": one.origin })).collect())),
+        (Output::Json, false) => pretty(&Json::Object(effective.iter().map(|one| (one.path.clone(), one.value.clone())).collect())),
+        (Output::Text, true) => {
+            let lines: Vec<(String, &str)> = effective.iter().map(|one| (format!("{} = {}", one.path, one.value), one.origin.as_str())).collect();
+            let width = lines.iter().map(|(line, _)| line.chars().count()).filter(|width| *width <= 80).max().unwrap_or_default();
+            lines.iter().map(|(line, origin)| format!("{line:width$}  # {origin}\n")).collect()
+        }
+        (Output::Text, false) => effective.iter().map(|one| format!("{} = {}\n", one.path, one.value)).collect(),
+    };
+    written(print_result(&text))
+}
+
+fn validate(start: &Start) -> Result<u8, Failure> {
+    let checked = federate_profile::validate(&start.registry, &start.options(&[]))?;
+    match start.global.output {
+        Output::Json => return written(print_result(&pretty(&json!({ "valid": checked })))),
+        Output::Text => start.stderr.note(&format!("valid: {}", checked.join(", "))),
+    }
+    Ok(0)
+}

@@ -1,0 +1,27 @@
+//! `federate`: a CI job becomes someone in a cloud, without a stored key.
+
+mod args;
+mod child;
+mod commands;
+mod formats;
+mod host;
+mod private;
+mod registry;
+mod report;
+mod setup;
+mod signals;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let outcome = match args::parse(&arguments) {
+        Ok(cli) => commands::run(cli),
+        Err(args::Refusal::Shown(code)) => return ExitCode::from(code),
+        Err(args::Refusal::Usage(failure)) => Err(failure),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => ExitCode::from(failure.print()),
+    }
+}

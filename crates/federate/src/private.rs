@@ -1,0 +1,141 @@
+//! A directory that only this user can read, and that is gone when federate is.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use federate_core::{Env, Secret};
+
+const LOCK: &str = ".lock";
+const PREFIX: &str = "run-";
+
+/// A 0700 directory whose files are 0600. It holds a lock while its owner lives: directories without one were left by a
+/// federate that was killed, and the next start removes them.
+#[derive(Debug)]
+pub(crate) struct PrivateDirectory {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl PrivateDirectory {
+    /// Sweeps what killed processes left, and makes a new directory.
+    pub(crate) fn create(env: &Env) -> io::Result<Self> {
+        let root = root(env)?;
+        sweep(&root);
+        let path = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&root)?.keep();
+        let lock = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path.join(LOCK))?;
+        lock.lock()?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// The directory's path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes an empty directory inside.
+    pub(crate) fn make_directory(&self, name: &str) -> io::Result<PathBuf> {
+        let path = self.path.join(name);
+        fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(path)
+    }
+
+    /// Writes a file, replacing what was there in one step.
+    pub(crate) fn write(&self, name: &str, content: &Secret) -> io::Result<PathBuf> {
+        let path = self.path.join(name);
+        write_private(&path, content)?;
+        Ok(path)
+    }
+}
+
+impl Drop for PrivateDirectory {
+    fn drop(&mut self) {
+        // Nothing is left to report to; an unlocked directory is swept at the next start.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Writes a file that only this user can read, replacing what was there in one step.
+pub(crate) fn write_private(path: &Path, content: &Secret) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".federate-").tempfile_in(parent)?;
+    file.write_all(content.reveal().as_bytes())?;
+    file.as_file().sync_data()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn root(env: &Env) -> io::Result<PathBuf> {
+    let uid = rustix::process::geteuid().as_raw();
+    let root = match env.get("XDG_RUNTIME_DIR").map(Path::new).filter(|path| path.is_dir()) {
+        Some(runtime) => runtime.join("federate"),
+        None => Path::new(env.get("TMPDIR").unwrap_or("/tmp")).join(format!("federate-{uid}")),
+    };
+    match fs::DirBuilder::new().mode(0o700).create(&root) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let metadata = fs::symlink_metadata(&root)?;
+    if !metadata.is_dir() || metadata.uid() != uid || metadata.mode() & 0o077 != 0 {
+        let why = format!("{} is not a directory of this user's with mode 0700; remove it", root.display());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
+    Ok(root)
+}
+
+fn sweep(root: &Path) {
+    let Ok(entries) = fs::read_dir(root) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
+        let path = entry.path();
+        // A directory without a lock file is just being made, or being removed by its owner.
+        let Ok(lock) = File::open(path.join(LOCK)) else { continue };
+        if lock.try_lock().is_ok() {
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(runtime: &Path) -> Env {
+        [("XDG_RUNTIME_DIR", runtime)].into_iter().collect()
+    }
+
+    #[test]
+    fn files_are_private_and_go_with_the_directory() {
+        let runtime = tempfile::tempdir().unwrap();
+        let directory = PrivateDirectory::create(&env(runtime.path())).unwrap();
+        let file = directory.write("token", &Secret::new("one")).unwrap();
+        directory.write("token", &Secret::new("two")).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "two");
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(directory.path()).unwrap().mode() & 0o777, 0o700);
+        let path = directory.path().to_owned();
+        drop(directory);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_swept_and_what_lives_is_not() {
+        let runtime = tempfile::tempdir().unwrap();
+        let living = PrivateDirectory::create(&env(runtime.path())).unwrap();
+        let dead = runtime.path().join("federate").join("run-dead");
+        fs::create_dir(&dead).unwrap();
+        fs::write(dead.join(LOCK), "").unwrap();
+        let _next = PrivateDirectory::create(&env(runtime.path())).unwrap();
+        assert!(living.path().exists() && !dead.exists());
+    }
+
+    #[test]
+    fn a_root_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let runtime = tempfile::tempdir().unwrap();
+        let root = runtime.path().join("federate");
+        fs::create_dir(&root).unwrap();
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(PrivateDirectory::create(&env(runtime.path())).is_err());
+    }
+}

@@ -1,0 +1,201 @@
+//! What people read on stderr: notes, warnings, errors.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use anstyle::{AnsiColor, Style};
+use federate_core::{Error, Reporter};
+use serde_json::{Value as Json, json};
+
+/// Text for people or JSON for programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Everything that went wrong, and the exit code that it makes.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    errors: Vec<Error>,
+    output: Output,
+    exit_code: Option<u8>,
+}
+
+impl Failure {
+    /// One or more errors; never none.
+    pub(crate) fn new(errors: Vec<Error>) -> Self {
+        Self { errors, output: Output::Text, exit_code: None }
+    }
+
+    /// How to print it.
+    pub(crate) fn with_output(mut self, output: Output) -> Self {
+        self.output = output;
+        self
+    }
+
+    /// Another exit code than the category's: 125, 126, 127 of `exec`.
+    pub(crate) fn with_exit_code(mut self, code: u8) -> Self {
+        self.exit_code.get_or_insert(code);
+        self
+    }
+
+    /// The process's exit code: the one that was set, else the gravest category's.
+    pub(crate) fn exit_code(&self) -> u8 {
+        // Usage first: what the person can mend at once outranks what followed from it.
+        self.exit_code.unwrap_or_else(|| self.errors.iter().map(|error| error.category().exit_code()).min().unwrap_or(2))
+    }
+
+    /// Prints the errors to stderr and returns the exit code.
+    pub(crate) fn print(&self) -> u8 {
+        let code = self.exit_code();
+        let mut err = anstream::stderr().lock();
+        // A closed stderr leaves nobody to tell.
+        let _ = match self.output {
+            Output::Text => err.write_all(self.errors.iter().map(text).collect::<String>().as_bytes()),
+            Output::Json => writeln!(err, "{}", self.json(code)),
+        };
+        code
+    }
+
+    fn json(&self, exit_code: u8) -> Json {
+        let object = |error: &Error| {
+            json!({
+                "code": error.code().name,
+                "category": error.category().exit_code(),
+                "message": error.what(),
+                "cause": error.cause(),
+                "origin": error.origin(),
+                "setting": error.setting(),
+                "help": (!error.help().is_empty()).then(|| error.help().join("\n")),
+                "exit_code": exit_code,
+                "cloud_code": error.cloud_code(),
+                "request_id": error.request_id(),
+            })
+        };
+        let mut first = self.errors.first().map_or_else(|| json!({}), object);
+        if self.errors.len() > 1 {
+            first["also"] = self.errors[1..].iter().map(object).collect();
+        }
+        json!({ "error": first })
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::new(vec![error])
+    }
+}
+
+impl From<Vec<Error>> for Failure {
+    fn from(errors: Vec<Error>) -> Self {
+        Self::new(errors)
+    }
+}
+
+fn text(error: &Error) -> String {
+    let (red, bold) = (Style::new().fg_color(Some(AnsiColor::Red.into())).bold(), Style::new().bold());
+    let mut out = format!("{red}error[{}]{red:#}: {}\n", error.code().name, error.what());
+    let mut line = |label: &str, text: &str| {
+        for (index, part) in text.lines().enumerate() {
+            if index == 0 {
+                out.push_str(&format!("  {bold}{label}:{bold:#} {part}\n"));
+            } else {
+                out.push_str(&format!("  {:width$}  {part}\n", "", width = label.len()));
+            }
+        }
+    };
+    if let Some(cause) = error.cause() {
+        line("cause", cause);
+    }
+    match (error.origin(), error.setting()) {
+        (Some(origin), Some(setting)) => line("where", &format!("{origin} ({setting})")),
+        (Some(place), None) | (None, Some(place)) => line("where", place),
+        (None, None) => {}
+    }
+    for help in error.help() {
+        line("help", help);
+    }
+    if let Some(id) = error.request_id() {
+        line("request id", id);
+    }
+    out
+}
+
+/// Speaks on stderr, as loud as `-v` and `-q` allow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stderr {
+    /// -1 with `-q`, 0, or the number of `-v`.
+    pub(crate) verbosity: i8,
+}
+
+impl Reporter for Stderr {
+    fn warn(&self, text: &str) {
+        let yellow = Style::new().fg_color(Some(AnsiColor::Yellow.into())).bold();
+        say(&format!("{yellow}warning{yellow:#}: {text}"));
+    }
+    fn note(&self, text: &str) {
+        if self.verbosity >= 0 {
+            say(&format!("note: {text}"));
+        }
+    }
+    fn detail(&self, text: &str) {
+        if self.verbosity >= 1 {
+            say(text);
+        }
+    }
+}
+
+/// One line on stderr.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// The result on stdout. A reader that has gone away is no failure (`federate … | head -1`).
+pub(crate) fn print_result(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Does a person read stdout?
+pub(crate) fn stdout_is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// JSON, one value, pretty.
+pub(crate) fn pretty(value: &Json) -> String {
+    format!("{value:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use federate_core::codes;
+
+    #[test]
+    fn json_is_one_line_with_every_key() {
+        let error = Error::new(&codes::ENV_UNSET, "X is not set").with_help("set it").with_help("or not");
+        let failure = Failure::new(vec![error]).with_exit_code(125);
+        let line = failure.json(failure.exit_code()).to_string();
+        assert!(!line.contains('\n'));
+        let parsed: Json = serde_json::from_str(&line).unwrap();
+        assert_eq!(parsed["error"]["exit_code"], 125);
+        assert_eq!(parsed["error"]["category"], 2);
+        assert_eq!(parsed["error"]["help"], "set it\nor not");
+        for key in ["code", "message", "cause", "origin", "cloud_code", "request_id"] {
+            assert!(parsed["error"].get(key).is_some(), "{key}");
+        }
+    }
+
+    #[test]
+    fn text_has_the_lines_of_the_contract() {
+        let error = Error::new(&codes::SETTING_INVALID, "what").with_cause("why").with_setting("a.b").with_origin("f.toml:3").with_help("do\nthis");
+        let plain = anstream::adapter::strip_str(&text(&error)).to_string();
+        assert_eq!(plain, "error[setting-invalid]: what\n  cause: why\n  where: f.toml:3 (a.b)\n  help: do\n        this\n");
+    }
+}
