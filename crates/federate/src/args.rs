@@ -203,6 +203,9 @@ pub(crate) struct Sandbox {
     /// Change one claim of the job's tokens: `ref=feature`, `environment=production`.
     #[arg(long, env = "FEDERATE_CLAIM", value_delimiter = '\n', value_name = "KEY=VALUE")]
     pub(crate) claim: Vec<String>,
+    /// Show a guided run of the main job, step by step, and end.
+    #[arg(long, env = "FEDERATE_TOUR", conflicts_with = "command")]
+    pub(crate) tour: bool,
     /// Listen here; 0 takes a free port.
     #[arg(long, env = "FEDERATE_PORT", default_value_t = 0)]
     pub(crate) port: u16,

@@ -51,7 +51,8 @@ impl Variables {
         self.0.keys().filter_map(|name| name.to_str())
     }
 
-    fn command(&self, program: &OsString) -> Command {
+    /// A command in exactly this environment.
+    pub(crate) fn command(&self, program: &OsString) -> Command {
         let mut command = Command::new(program);
         command.env_clear().envs(&self.0);
         command
