@@ -1,1 +1,15 @@
-//! The one network policy of federate, and its one loopback server.
+//! The one network policy of federate: TLS, roots, proxy, time-outs, body limit, retries; and its one loopback server.
+//!
+//! `https` only (plain `http` to loopback alone), no redirects, no more than 1 MiB of answer, classified retries.
+
+mod client;
+mod failure;
+mod proxy;
+mod reroute;
+mod retry;
+mod roots;
+mod server;
+
+pub use client::Client;
+pub use reroute::{Rerouting, rerouting};
+pub use server::{Answer, Handler, Incoming, LoopbackServer, ServerTls};

@@ -1,0 +1,223 @@
+//! The client: one request at a time, by the network policy.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use async_trait::async_trait;
+use federate_core::policy::is_loopback;
+use federate_core::{Body, Env, Error, Field, Http, Method, NetworkSettings, Outcome, Request, Response, codes};
+use reqwest::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+
+use crate::proxy::ProxyRule;
+use crate::reroute::{Rerouting, rerouting};
+use crate::roots::{HostBundle, LayeredVerifier, RootSources};
+use crate::{failure, retry};
+
+/// The most that an answer may hold.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The network, by federate's policy. Building it reads no file and opens no connection.
+pub struct Client {
+    settings: NetworkSettings,
+    proxy: Option<ProxyRule>,
+    rerouting: Option<Rerouting>,
+    roots: RootSources,
+    env: Env,
+    inner: OnceLock<Result<reqwest::Client, Error>>,
+}
+
+impl Client {
+    /// Takes time-outs and tries from the settings, and proxies, roots and the sandbox from the environment.
+    ///
+    /// # Errors
+    /// `usage` for a proxy variable without a URL, and for a sandbox that is not on loopback.
+    pub fn new(settings: &NetworkSettings, env: &Env) -> Result<Self, Error> {
+        let rerouting = rerouting(env)?;
+        let roots = RootSources::from_env(
+            env,
+            settings.ca_file.as_deref(),
+            rerouting.as_ref().map(|rerouting| rerouting.ca_file.as_path()),
+        );
+        let proxy = if rerouting.is_some() { None } else { ProxyRule::from_env(env)? };
+        Ok(Self { settings: settings.clone(), proxy, rerouting, roots, env: env.clone(), inner: OnceLock::new() })
+    }
+
+    /// Lets a variable of a cloud's own SDKs (`AWS_CA_BUNDLE`) name the roots for that cloud's hosts, and for loopback.
+    #[must_use]
+    pub fn with_bundle_for(mut self, variable: &'static str, is_for: fn(&str) -> bool) -> Self {
+        if let Some(file) = self.env.get(variable).map(PathBuf::from) {
+            self.roots.bundles.push(HostBundle { variable, file, is_for });
+        }
+        self
+    }
+
+    fn inner(&self) -> Result<&reqwest::Client, Error> {
+        self.inner.get_or_init(|| self.build()).as_ref().map_err(Clone::clone)
+    }
+
+    fn build(&self) -> Result<reqwest::Client, Error> {
+        let failed = |why: String| Error::new(&codes::NETWORK_TLS, "the network cannot be set up").with_cause(why);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = Arc::new(LayeredVerifier::new(provider.clone(), self.roots.clone()));
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| failed(error.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .http1_only()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .connect_timeout(self.settings.connect_timeout.0)
+            .user_agent(concat!("federate/", env!("CARGO_PKG_VERSION")));
+        if let Some(rule) = self.proxy.clone() {
+            builder = builder.proxy(reqwest::Proxy::custom(move |url| rule.proxy_for(url)));
+        }
+        builder.build().map_err(|error| failed(error.without_url().to_string()))
+    }
+
+    fn prepare(&self, request: &Request) -> Result<reqwest::Request, Error> {
+        let incomplete =
+            |why: &str| Error::new(&codes::USAGE, format!("the request {} is not complete: {why}", request.what));
+        let plain = request.url.scheme() != "https" && !request.url.host().as_ref().is_some_and(is_loopback);
+        if plain && self.rerouting.is_none() {
+            return Err(Error::new(
+                &codes::HOST_NOT_ALLOWED,
+                format!(
+                    "{} would be asked over `{}`",
+                    request.url.host_str().unwrap_or_default(),
+                    request.url.scheme()
+                ),
+            )
+            .with_help("use https; plain http is for loopback addresses alone"));
+        }
+        let (url, host) = match &self.rerouting {
+            Some(rerouting) => rerouting.apply(&request.url),
+            None => (request.url.clone(), None),
+        };
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+        };
+        let mut prepared = reqwest::Request::new(method, url);
+        for (name, field) in &request.headers {
+            let (text, sensitive) = match field {
+                Field::Plain(text) => (text.as_str(), false),
+                Field::Secret(secret) => (secret.reveal(), true),
+                Field::Later(_) => return Err(incomplete("a header is not known yet")),
+            };
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| incomplete("a header has a bad name"))?;
+            let mut value = HeaderValue::from_str(text)
+                .map_err(|_| incomplete(&format!("the header {name} has characters that no header may have")))?;
+            value.set_sensitive(sensitive);
+            prepared.headers_mut().append(name, value);
+        }
+        if let Some(host) = host.filter(|_| !prepared.headers().contains_key(HOST)) {
+            prepared
+                .headers_mut()
+                .insert(HOST, HeaderValue::from_str(&host).map_err(|_| incomplete("the host has a bad name"))?);
+        }
+        if let Body::Form(_) = &request.body {
+            let form = request.encoded_form().ok_or_else(|| incomplete("a parameter is not known yet"))?;
+            if !prepared.headers().contains_key(CONTENT_TYPE) {
+                prepared
+                    .headers_mut()
+                    .insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8"));
+            }
+            *prepared.body_mut() = Some(form.reveal().to_owned().into());
+        }
+        Ok(prepared)
+    }
+
+    /// One try, without regard to what the answer means.
+    async fn once(&self, request: &Request, left: Duration) -> Result<Response, (Error, bool)> {
+        let final_error = |error: Error| (error, false);
+        let prepared = self.prepare(request).map_err(final_error)?;
+        let client = self.inner().map_err(final_error)?;
+        let limit = left.min(self.settings.request_timeout.0);
+        match tokio::time::timeout(limit, exchange(client, request, prepared)).await {
+            Ok(result) => result,
+            Err(_) => Err((failure::timeout(request, limit), true)),
+        }
+    }
+}
+
+/// Sends, and reads the whole answer; the flag says whether another try could help.
+async fn exchange(
+    client: &reqwest::Client,
+    request: &Request,
+    prepared: reqwest::Request,
+) -> Result<Response, (Error, bool)> {
+    let transport = |error: reqwest::Error| {
+        let error = failure::from_transport(request, error);
+        let passing = error.code() != &codes::NETWORK_TLS;
+        (error, passing)
+    };
+    let mut answer = client.execute(prepared).await.map_err(transport)?;
+    let status = answer.status().as_u16();
+    if answer.status().is_redirection() {
+        let location = answer.headers().get("location").and_then(|value| value.to_str().ok());
+        return Err((failure::redirect(request, status, location), false));
+    }
+    let headers = answer
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(transport)? {
+        if body.len() + chunk.len() > BODY_LIMIT {
+            return Err((failure::too_large(request), false));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Response { status, headers, body })
+}
+
+#[async_trait]
+impl Http for Client {
+    async fn send(&self, request: &Request, deadline: Instant) -> Result<Response, Error> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(failure::after_tries(
+                    failure::timeout(request, self.settings.exchange_timeout.0),
+                    tries - 1,
+                ));
+            }
+            let result = self.once(request, left).await;
+            let (again, throttled) = match &result {
+                Ok(response) => match (request.classify)(response) {
+                    Outcome::Final => (false, false),
+                    Outcome::Retry => (true, false),
+                    Outcome::Throttled => (true, true),
+                },
+                Err((_, passing)) => (*passing, false),
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            let pause = retry::pause(tries + 1, throttled, result.as_ref().ok(), SystemTime::now(), left);
+            match pause {
+                Some(pause) if again && tries < self.settings.max_tries => tokio::time::sleep(pause).await,
+                _ => return result.map_err(|(error, _)| failure::after_tries(error, tries)),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Client")
+            .field("proxy", &self.proxy)
+            .field("rerouting", &self.rerouting)
+            .finish_non_exhaustive()
+    }
+}

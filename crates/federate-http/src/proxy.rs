@@ -1,0 +1,147 @@
+//! `HTTPS_PROXY`, `NO_PROXY` and their lower-case forms, as curl reads them; never for loopback.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use federate_core::policy::is_loopback;
+use federate_core::{Env, Error, codes};
+use url::{Host, Url};
+
+/// Which proxy to use for which host. `Debug` hides the proxy's password.
+#[derive(Clone)]
+pub(crate) struct ProxyRule {
+    proxy: Url,
+    except: Vec<String>,
+}
+
+impl ProxyRule {
+    /// Reads the environment's snapshot; lower case wins, as with curl.
+    ///
+    /// # Errors
+    /// `usage` where the variable holds no proxy URL; its value is not shown, for it may hold a password.
+    pub(crate) fn from_env(env: &Env) -> Result<Option<Self>, Error> {
+        let Some((name, value)) = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
+            .into_iter()
+            .find_map(|name| Some((name, env.get(name)?)))
+        else {
+            return Ok(None);
+        };
+        let with_scheme = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
+        let proxy =
+            Url::parse(&with_scheme).ok().filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
+        let Some(proxy) = proxy else {
+            return Err(Error::new(&codes::USAGE, format!("{name} holds no proxy URL"))
+                .with_origin(format!("environment variable {name}"))
+                .with_help("write it like http://proxy.example:3128; SOCKS proxies are not supported"));
+        };
+        let except = env.get("no_proxy").or_else(|| env.get("NO_PROXY")).unwrap_or_default();
+        let except = except
+            .split(',')
+            .map(|entry| entry.trim().to_ascii_lowercase())
+            .filter(|entry| !entry.is_empty())
+            .collect();
+        Ok(Some(Self { proxy, except }))
+    }
+
+    /// The proxy for this URL, if one is to be used.
+    pub(crate) fn proxy_for(&self, url: &Url) -> Option<Url> {
+        let host = url.host()?;
+        let bypassed = is_loopback(&host)
+            || self.except.iter().any(|entry| entry_matches(entry, &host, url.port_or_known_default()));
+        (!bypassed).then(|| self.proxy.clone())
+    }
+}
+
+impl fmt::Debug for ProxyRule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ProxyRule({}, except {:?})", self.proxy.host_str().unwrap_or_default(), self.except)
+    }
+}
+
+fn entry_matches(entry: &str, host: &Host<&str>, port: Option<u16>) -> bool {
+    if entry == "*" {
+        return true;
+    }
+    let address = match host {
+        Host::Domain(name) => {
+            let (entry, wanted) = match entry.rsplit_once(':') {
+                Some((name, digits)) => (name, digits.parse::<u16>().ok()),
+                None => (entry, None),
+            };
+            let name = name.to_ascii_lowercase();
+            let domain = entry.trim_start_matches("*.").trim_start_matches('.');
+            let fits = !domain.is_empty()
+                && (name == domain || name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')));
+            return fits && wanted.is_none_or(|wanted| Some(wanted) == port);
+        }
+        Host::Ipv4(address) => IpAddr::V4(*address),
+        Host::Ipv6(address) => IpAddr::V6(*address),
+    };
+    match entry.split_once('/') {
+        Some((network, bits)) => match (network.parse::<IpAddr>(), bits.parse::<u32>()) {
+            (Ok(network), Ok(bits)) => in_network(address, network, bits),
+            _ => false,
+        },
+        None => entry.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|entry| entry == address),
+    }
+}
+
+fn in_network(address: IpAddr, network: IpAddr, bits: u32) -> bool {
+    match (address, network) {
+        (IpAddr::V4(address), IpAddr::V4(network)) if bits <= 32 => {
+            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+            u32::from(address) & mask == u32::from(network) & mask
+        }
+        (IpAddr::V6(address), IpAddr::V6(network)) if bits <= 128 => {
+            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
+            u128::from(address) & mask == u128::from(network) & mask
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn used(no_proxy: &str, url: &str) -> bool {
+        let env: Env =
+            [("HTTPS_PROXY", "http://user:canary@proxy.example:3128"), ("NO_PROXY", no_proxy)].into_iter().collect();
+        let rule = ProxyRule::from_env(&env).unwrap().unwrap();
+        assert!(!format!("{rule:?}").contains("canary"));
+        rule.proxy_for(&Url::parse(url).unwrap()).is_some()
+    }
+
+    #[test]
+    fn no_proxy_reads_as_curl_reads_it() {
+        for (no_proxy, url, expected) in [
+            ("", "https://sts.amazonaws.com", true),
+            ("", "https://127.0.0.1:1", false),
+            ("", "http://localhost:1", false),
+            ("*", "https://sts.amazonaws.com", false),
+            ("amazonaws.com", "https://sts.amazonaws.com", false),
+            (".amazonaws.com", "https://sts.amazonaws.com", false),
+            ("*.amazonaws.com", "https://sts.amazonaws.com", false),
+            ("azonaws.com", "https://sts.amazonaws.com", true),
+            ("other, STS.amazonaws.com", "https://sts.amazonaws.com", false),
+            ("sts.amazonaws.com:443", "https://sts.amazonaws.com", false),
+            ("sts.amazonaws.com:444", "https://sts.amazonaws.com", true),
+            ("10.0.0.0/8", "https://10.1.2.3", false),
+            ("10.0.0.0/8", "https://11.1.2.3", true),
+            ("10.1.2.3", "https://10.1.2.3", false),
+            ("fd00::/8", "https://[fd00::1]", false),
+            ("10.0.0.0/99", "https://10.1.2.3", true),
+        ] {
+            assert_eq!(used(no_proxy, url), expected, "{no_proxy} {url}");
+        }
+    }
+
+    #[test]
+    fn a_bad_proxy_is_an_error_that_hides_its_value() {
+        let env: Env = [("https_proxy", "socks5://user:canary@h")].into_iter().collect();
+        let error = ProxyRule::from_env(&env).unwrap_err();
+        assert!(!format!("{error:?}").contains("canary"));
+        assert_eq!(error.origin(), Some("environment variable https_proxy"));
+        assert!(ProxyRule::from_env(&Env::default()).unwrap().is_none());
+    }
+}

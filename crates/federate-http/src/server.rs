@@ -1,0 +1,245 @@
+//! A small HTTP/1.1 server on loopback, with or without TLS.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use federate_core::{Error, codes};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming as Streaming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+
+const BODY_LIMIT: usize = 1024 * 1024;
+const CONNECTIONS: usize = 256;
+const SLOW: Duration = Duration::from_secs(10);
+
+/// The server's certificate and key.
+#[derive(Clone)]
+pub struct ServerTls(Arc<rustls::ServerConfig>);
+
+impl ServerTls {
+    /// Reads a certificate chain and its key, both PEM.
+    ///
+    /// # Errors
+    /// `network-tls` if they cannot be read or do not belong together.
+    pub fn from_pem(chain_pem: &str, key_pem: &str) -> Result<Self, Error> {
+        let failed =
+            |why: String| Error::new(&codes::NETWORK_TLS, "the server's certificate cannot be used").with_cause(why);
+        let chain = CertificateDer::pem_slice_iter(chain_pem.as_bytes())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| failed(error.to_string()))?;
+        let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|error| failed(error.to_string()))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+            .map_err(|error| failed(error.to_string()))?;
+        Ok(Self(Arc::new(config)))
+    }
+}
+
+impl fmt::Debug for ServerTls {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ServerTls")
+    }
+}
+
+/// A request, whole. `Debug` shows neither headers nor body.
+#[derive(Clone)]
+pub struct Incoming {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// The path, as sent.
+    pub path: String,
+    /// The query, decoded.
+    pub query: Vec<(String, String)>,
+    /// The query, as sent, without `?`.
+    pub raw_query: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// At most 1 MiB.
+    pub body: Vec<u8>,
+}
+
+impl Incoming {
+    /// The first header of this name (lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as `application/x-www-form-urlencoded`.
+    pub fn form(&self) -> Vec<(String, String)> {
+        url::form_urlencoded::parse(&self.body).into_owned().collect()
+    }
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.method, self.path)
+    }
+}
+
+/// The answer to a request. `Debug` does not show the body.
+#[derive(Clone)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// Headers besides `Content-Length` and `Date`.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// A JSON answer.
+    pub fn json(status: u16, value: &serde_json::Value) -> Self {
+        Self::text(status, "application/json; charset=utf-8", value.to_string())
+    }
+
+    /// An answer of this content type.
+    pub fn text(status: u16, content_type: &str, body: impl Into<String>) -> Self {
+        Self {
+            status,
+            headers: vec![("content-type".to_owned(), content_type.to_owned())],
+            body: body.into().into_bytes(),
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Answer({}, {} bytes)", self.status, self.body.len())
+    }
+}
+
+/// What answers requests.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one request.
+    async fn handle(&self, request: Incoming) -> Answer;
+}
+
+/// A bound server that does not serve yet.
+#[derive(Debug)]
+pub struct LoopbackServer {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl LoopbackServer {
+    /// Binds a port of 127.0.0.1; 0 takes a free one.
+    ///
+    /// # Errors
+    /// `network-unreachable` if the port is taken.
+    pub async fn bind(port: u16) -> Result<Self, Error> {
+        let failed = |error: std::io::Error| {
+            Error::new(&codes::NETWORK_UNREACHABLE, format!("127.0.0.1:{port} cannot be listened on"))
+                .with_cause(error.to_string())
+                .with_help("choose another port; 0 takes a free one")
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the future is dropped. One bad connection never ends it.
+    pub async fn run(&self, tls: Option<ServerTls>, handler: Arc<dyn Handler>) {
+        let slots = Arc::new(Semaphore::new(CONNECTIONS));
+        let acceptor = tls.map(|tls| TlsAcceptor::from(tls.0));
+        // Connections end with the server.
+        let mut connections = tokio::task::JoinSet::new();
+        loop {
+            let Ok(slot) = slots.clone().acquire_owned().await else { return };
+            let stream = match self.listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(_) => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            };
+            let (acceptor, handler) = (acceptor.clone(), handler.clone());
+            connections.spawn(async move {
+                let _slot = slot;
+                match acceptor {
+                    None => serve(stream, handler).await,
+                    Some(acceptor) => {
+                        if let Ok(Ok(stream)) = tokio::time::timeout(SLOW, acceptor.accept(stream)).await {
+                            serve(stream, handler).await;
+                        }
+                    }
+                }
+            });
+            while connections.try_join_next().is_some() {}
+        }
+    }
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send, handler: Arc<dyn Handler>) {
+    let service = service_fn(move |request| {
+        let handler = handler.clone();
+        async move { Ok::<_, Infallible>(answer(request, handler.as_ref()).await) }
+    });
+    // What a client does wrong is the client's loss.
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(SLOW)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+async fn answer(request: hyper::Request<Streaming>, handler: &dyn Handler) -> hyper::Response<Full<Bytes>> {
+    let (parts, body) = request.into_parts();
+    let body = match tokio::time::timeout(SLOW, Limited::new(body, BODY_LIMIT).collect()).await {
+        Ok(Ok(body)) => body.to_bytes().to_vec(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            return respond(Answer::text(413, "text/plain", "the request is too large\n"));
+        }
+        Ok(Err(_)) => return respond(Answer::text(400, "text/plain", "the request is broken\n")),
+        Err(_) => return respond(Answer::text(408, "text/plain", "the request is too slow\n")),
+    };
+    let raw_query = parts.uri.query().unwrap_or_default().to_owned();
+    let incoming = Incoming {
+        method: parts.method.as_str().to_owned(),
+        path: parts.uri.path().to_owned(),
+        query: url::form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect(),
+        raw_query,
+        headers: parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect(),
+        body,
+    };
+    respond(handler.handle(incoming).await)
+}
+
+fn respond(answer: Answer) -> hyper::Response<Full<Bytes>> {
+    let mut builder = hyper::Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        builder = builder.header(name, value);
+    }
+    builder.body(Full::new(Bytes::from(answer.body))).unwrap_or_else(|_| hyper::Response::new(Full::default()))
+}
