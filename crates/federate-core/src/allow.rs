@@ -57,6 +57,13 @@ impl Pattern {
         self
     }
 
+    /// Goes on with another pattern.
+    #[must_use]
+    pub fn then_pattern(mut self, other: &Self) -> Self {
+        self.0.extend(other.0.iter().cloned());
+        self
+    }
+
     /// The text, if the pattern is one and nothing else.
     pub fn as_exact(&self) -> Option<String> {
         self.0.iter().map(|piece| if let Piece::Text(text) = piece { Some(text.as_str()) } else { None }).collect()

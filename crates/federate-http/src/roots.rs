@@ -3,6 +3,7 @@
 //! Loading the system's store costs milliseconds, so it happens on the first certificate that needs it.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -12,10 +13,28 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
-/// Marks a message that stems from unreadable roots, not from the server's certificate.
-pub(crate) const ROOTS_PROBLEM: &str = "the trusted certificates cannot be read: ";
+use crate::reroute::CA_VARIABLE;
+
+/// Trusted certificates that were named but cannot be used: the fault of the configuration, not of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RootsProblem {
+    /// The variable or setting with its value: `SSL_CERT_FILE=/etc/ca.pem`.
+    pub(crate) named: String,
+    /// The setting's whole path, where a setting named them.
+    pub(crate) setting: Option<&'static str>,
+    /// What is wrong with the file.
+    pub(crate) why: String,
+}
+
+impl fmt::Display for RootsProblem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} cannot be used: {}", self.named, self.why)
+    }
+}
+
+impl std::error::Error for RootsProblem {}
 
 /// A CA bundle that counts for some hosts, and for loopback.
 #[derive(Clone)]
@@ -32,9 +51,9 @@ pub(crate) struct RootSources {
     pub(crate) extra: Option<PathBuf>,
     /// `SSL_CERT_FILE`, in place of the system's.
     pub(crate) file: Option<PathBuf>,
-    /// `SSL_CERT_DIR`, in place of the system's.
-    pub(crate) directory: Option<PathBuf>,
-    /// In place of both for their hosts.
+    /// `SSL_CERT_DIR`, in place of the system's: a list as in `PATH`.
+    pub(crate) directories: Vec<PathBuf>,
+    /// In place of both for their hosts; besides them for loopback.
     pub(crate) bundles: Vec<HostBundle>,
     /// The sandbox's CA: the only one, where it is set.
     pub(crate) sandbox: Option<PathBuf>,
@@ -42,95 +61,121 @@ pub(crate) struct RootSources {
 
 impl RootSources {
     pub(crate) fn from_env(env: &Env, extra: Option<&Path>, sandbox: Option<&Path>) -> Self {
-        let path = |name: &str| env.get(name).map(PathBuf::from);
+        let directories = env.get("SSL_CERT_DIR").map(|list| std::env::split_paths(list).collect::<Vec<_>>());
         Self {
             extra: extra.map(Path::to_owned),
-            file: path("SSL_CERT_FILE"),
-            directory: path("SSL_CERT_DIR"),
+            file: env.get("SSL_CERT_FILE").map(PathBuf::from),
+            directories: directories.into_iter().flatten().filter(|path| !path.as_os_str().is_empty()).collect(),
             bundles: Vec::new(),
             sandbox: sandbox.map(Path::to_owned),
         }
     }
 }
 
-type Loaded = OnceLock<Result<Arc<WebPkiServerVerifier>, String>>;
+/// One store, loaded when it is first asked.
+#[derive(Default)]
+struct Layer(OnceLock<Result<Arc<WebPkiServerVerifier>, RootsProblem>>);
 
 /// Verifies server certificates against the roots that count for the host.
 pub(crate) struct LayeredVerifier {
     provider: Arc<CryptoProvider>,
     sources: RootSources,
-    extra: Loaded,
-    system: Loaded,
-    bundles: Vec<Loaded>,
-    sandbox: Loaded,
+    sandbox: Layer,
+    extra: Layer,
+    bundles: Vec<Layer>,
+    system: Layer,
 }
 
 impl LayeredVerifier {
     pub(crate) fn new(provider: Arc<CryptoProvider>, sources: RootSources) -> Self {
-        let bundles = sources.bundles.iter().map(|_| Loaded::new()).collect();
-        Self { provider, sources, extra: Loaded::new(), system: Loaded::new(), bundles, sandbox: Loaded::new() }
+        let bundles = sources.bundles.iter().map(|_| Layer::default()).collect();
+        Self { provider, sources, bundles, sandbox: Layer::default(), extra: Layer::default(), system: Layer::default() }
     }
 
     fn verifier(
         &self,
-        slot: &Loaded,
-        load: impl FnOnce() -> Result<RootCertStore, String>,
+        layer: &Layer,
+        load: impl FnOnce() -> Result<RootCertStore, RootsProblem>,
     ) -> Result<Arc<WebPkiServerVerifier>, rustls::Error> {
-        slot.get_or_init(|| {
-            let roots = load()?;
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), self.provider.clone())
-                .build()
-                .map_err(|error| error.to_string())
-        })
-        .clone()
-        .map_err(|why| rustls::Error::General(format!("{ROOTS_PROBLEM}{why}")))
+        let loaded = layer.0.get_or_init(|| {
+            let roots = Arc::new(load()?);
+            WebPkiServerVerifier::builder_with_provider(roots, self.provider.clone()).build().map_err(|error| {
+                RootsProblem { named: "the trusted certificates".to_owned(), setting: None, why: error.to_string() }
+            })
+        });
+        loaded.clone().map_err(|problem| rustls::Error::Other(OtherError(Arc::new(problem))))
     }
 
-    fn base(&self, server: &ServerName<'_>) -> Result<Arc<WebPkiServerVerifier>, rustls::Error> {
-        let name = server.to_str();
-        for (bundle, slot) in self.sources.bundles.iter().zip(&self.bundles) {
-            if (bundle.is_for)(&name.to_ascii_lowercase()) || is_loopback(server) {
-                return self
-                    .verifier(slot, || from_file(&bundle.file).map_err(|why| format!("{} ({why})", bundle.variable)));
+    /// Asks one store after the other until one knows the issuer.
+    fn verify(
+        &self,
+        server: &ServerName<'_>,
+        check: impl Fn(&WebPkiServerVerifier) -> Result<ServerCertVerified, rustls::Error>,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if let Some(ca) = &self.sources.sandbox {
+            return check(&*self.verifier(&self.sandbox, || from_file(CA_VARIABLE, None, ca))?);
+        }
+        if let Some(extra) = &self.sources.extra {
+            let load = || from_file("[network] ca_file", Some("network.ca_file"), extra);
+            let answer = check(&*self.verifier(&self.extra, load)?);
+            if !is_unknown_issuer(&answer) {
+                return answer;
             }
         }
-        self.verifier(&self.system, || system_roots(&self.sources))
+        let name = server.to_str().to_ascii_lowercase();
+        for (bundle, layer) in self.sources.bundles.iter().zip(&self.bundles) {
+            let own = (bundle.is_for)(&name);
+            if !own && !is_loopback(server) {
+                continue;
+            }
+            let answer = check(&*self.verifier(layer, || from_file(bundle.variable, None, &bundle.file))?);
+            if own || !is_unknown_issuer(&answer) {
+                return answer;
+            }
+        }
+        check(&*self.verifier(&self.system, || system_roots(&self.sources))?)
     }
+}
+
+fn is_unknown_issuer(answer: &Result<ServerCertVerified, rustls::Error>) -> bool {
+    matches!(answer, Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)))
 }
 
 fn is_loopback(server: &ServerName<'_>) -> bool {
     match server {
-        ServerName::IpAddress(address) => std::net::IpAddr::from(*address).is_loopback(),
+        ServerName::IpAddress(address) => IpAddr::from(*address).is_loopback(),
         other => other.to_str().eq_ignore_ascii_case("localhost"),
     }
 }
 
-fn from_file(path: &Path) -> Result<RootCertStore, String> {
-    let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+fn from_file(variable: &str, setting: Option<&'static str>, path: &Path) -> Result<RootCertStore, RootsProblem> {
+    let problem = |why: String| RootsProblem { named: format!("{variable}={}", path.display()), setting, why };
+    let pem = std::fs::read(path).map_err(|error| problem(error.to_string()))?;
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|error| format!("{}: {error}", path.display()))?;
-        // Stores in the field hold certificates that webpki cannot parse; the others still count.
-        let _ = roots.add(certificate);
-    }
-    if roots.is_empty() { Err(format!("{} holds no certificate", path.display())) } else { Ok(roots) }
+    // Stores in the field hold certificates that webpki cannot parse; the others still count.
+    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok));
+    if roots.is_empty() { Err(problem("it holds no PEM certificate".to_owned())) } else { Ok(roots) }
 }
 
-fn system_roots(sources: &RootSources) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    if sources.file.is_some() || sources.directory.is_some() {
-        let named = [("SSL_CERT_FILE", &sources.file), ("SSL_CERT_DIR", &sources.directory)];
-        let named: Vec<String> =
-            named.iter().filter_map(|(name, path)| Some(format!("{name}={}", path.as_ref()?.display()))).collect();
-        let loaded = rustls_native_certs::load_certs_from_paths(sources.file.as_deref(), sources.directory.as_deref());
+fn system_roots(sources: &RootSources) -> Result<RootCertStore, RootsProblem> {
+    let mut roots = match &sources.file {
+        Some(file) => from_file("SSL_CERT_FILE", None, file)?,
+        None => RootCertStore::empty(),
+    };
+    let mut first_error = None;
+    for directory in &sources.directories {
+        let loaded = rustls_native_certs::load_certs_from_paths(None, Some(directory));
         roots.add_parsable_certificates(loaded.certs);
-        if roots.is_empty() {
-            let why = loaded.errors.first().map_or_else(|| "no certificate found".to_owned(), ToString::to_string);
-            return Err(format!("{} ({why})", named.join(", ")));
-        }
-        return Ok(roots);
+        first_error = first_error.or_else(|| loaded.errors.into_iter().next());
     }
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() && !sources.directories.is_empty() {
+        let list: Vec<String> = sources.directories.iter().map(|path| path.display().to_string()).collect();
+        let why = first_error.map_or_else(|| "it holds no PEM certificate".to_owned(), |error| error.to_string());
+        return Err(RootsProblem { named: format!("SSL_CERT_DIR={}", list.join(":")), setting: None, why });
+    }
+    if roots.is_empty() {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
     if roots.is_empty() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
@@ -146,19 +191,9 @@ impl ServerCertVerifier for LayeredVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let check = |verifier: Arc<WebPkiServerVerifier>| {
+        self.verify(server_name, |verifier| {
             verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-        };
-        if let Some(ca) = &self.sources.sandbox {
-            return check(self.verifier(&self.sandbox, || from_file(ca))?);
-        }
-        if let Some(extra) = &self.sources.extra {
-            match check(self.verifier(&self.extra, || from_file(extra))?) {
-                Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {}
-                other => return other,
-            }
-        }
-        check(self.base(server_name)?)
+        })
     }
 
     fn verify_tls12_signature(
@@ -167,12 +202,8 @@ impl ServerCertVerifier for LayeredVerifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(
-            message,
-            certificate,
-            signed,
-            &self.provider.signature_verification_algorithms,
-        )
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -181,12 +212,8 @@ impl ServerCertVerifier for LayeredVerifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(
-            message,
-            certificate,
-            signed,
-            &self.provider.signature_verification_algorithms,
-        )
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -197,5 +224,119 @@ impl ServerCertVerifier for LayeredVerifier {
 impl fmt::Debug for LayeredVerifier {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("LayeredVerifier")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+    use super::*;
+
+    /// A CA in a file of its own.
+    struct Authority {
+        issuer: CertifiedIssuer<'static, KeyPair>,
+        directory: tempfile::TempDir,
+    }
+
+    impl Authority {
+        fn new() -> Self {
+            let mut params = CertificateParams::default();
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+            let directory = tempfile::tempdir().unwrap();
+            std::fs::write(directory.path().join("ca.pem"), issuer.pem()).unwrap();
+            Self { issuer, directory }
+        }
+
+        fn file(&self) -> PathBuf {
+            self.directory.path().join("ca.pem")
+        }
+
+        /// Is a certificate of this CA for this host accepted?
+        fn accepted(&self, sources: &RootSources, host: &str) -> Result<(), String> {
+            let params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+            let leaf = params.signed_by(&KeyPair::generate().unwrap(), &self.issuer).unwrap();
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            LayeredVerifier::new(provider, sources.clone())
+                .verify_server_cert(leaf.der(), &[], &ServerName::try_from(host).unwrap(), &[], UnixTime::now())
+                .map(|_| ())
+                .map_err(|error| error.to_string())
+        }
+    }
+
+    fn from_env(pairs: &[(&str, &Path)]) -> RootSources {
+        RootSources::from_env(&pairs.iter().copied().collect(), None, None)
+    }
+
+    #[test]
+    fn the_variables_replace_the_system_and_ca_file_adds() {
+        let (named, extra) = (Authority::new(), Authority::new());
+        let mut sources = from_env(&[("SSL_CERT_FILE", &named.file())]);
+        assert_eq!(named.accepted(&sources, "sts.example.test"), Ok(()));
+        assert!(extra.accepted(&sources, "sts.example.test").unwrap_err().contains("UnknownIssuer"));
+        sources.extra = Some(extra.file());
+        assert_eq!(named.accepted(&sources, "sts.example.test"), Ok(()));
+        assert_eq!(extra.accepted(&sources, "sts.example.test"), Ok(()));
+    }
+
+    #[test]
+    fn a_list_of_directories_counts_as_a_whole() {
+        let (one, two) = (Authority::new(), Authority::new());
+        let list = std::env::join_paths([one.directory.path(), two.directory.path()]).unwrap();
+        let sources = from_env(&[("SSL_CERT_DIR", Path::new(&list))]);
+        assert_eq!(one.accepted(&sources, "sts.example.test"), Ok(()));
+        assert_eq!(two.accepted(&sources, "sts.example.test"), Ok(()));
+    }
+
+    #[test]
+    fn a_bundle_counts_for_its_hosts_and_for_loopback_alone() {
+        let (cloud, system) = (Authority::new(), Authority::new());
+        let mut sources = from_env(&[("SSL_CERT_FILE", &system.file())]);
+        sources.bundles.push(HostBundle {
+            variable: "CLOUD_CA_BUNDLE",
+            file: cloud.file(),
+            is_for: |host| host.ends_with(".cloud.test"),
+        });
+        assert_eq!(cloud.accepted(&sources, "sts.cloud.test"), Ok(()));
+        assert!(system.accepted(&sources, "sts.cloud.test").is_err(), "replaced for its hosts");
+        assert!(cloud.accepted(&sources, "sts.example.test").is_err());
+        assert_eq!(system.accepted(&sources, "sts.example.test"), Ok(()));
+        assert_eq!(cloud.accepted(&sources, "127.0.0.1"), Ok(()));
+        assert_eq!(system.accepted(&sources, "127.0.0.1"), Ok(()), "added for loopback");
+    }
+
+    #[test]
+    fn the_sandbox_trusts_its_own_ca_alone() {
+        let (sandbox, other) = (Authority::new(), Authority::new());
+        let mut sources = from_env(&[("SSL_CERT_FILE", &other.file())]);
+        sources.extra = Some(other.file());
+        sources.sandbox = Some(sandbox.file());
+        assert_eq!(sandbox.accepted(&sources, "127.0.0.1"), Ok(()));
+        assert!(other.accepted(&sources, "127.0.0.1").is_err());
+    }
+
+    #[test]
+    fn roots_that_cannot_be_used_name_variable_and_path() {
+        let authority = Authority::new();
+        let empty = authority.directory.path().join("empty");
+        std::fs::create_dir(&empty).unwrap();
+        let text = empty.with_file_name("text.pem");
+        std::fs::write(&text, "no certificate").unwrap();
+        for (variable, path, why) in [
+            ("SSL_CERT_FILE", Path::new("/nowhere/ca.pem"), "No such file"),
+            ("SSL_CERT_FILE", &text, "no PEM certificate"),
+            ("SSL_CERT_DIR", &empty, "no PEM certificate"),
+        ] {
+            let message = authority.accepted(&from_env(&[(variable, path)]), "sts.example.test").unwrap_err();
+            assert!(message.contains(&format!("{variable}={}", path.display())), "{message}");
+            assert!(message.contains(why), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_stranger_is_refused_by_the_system() {
+        let message = Authority::new().accepted(&RootSources::default(), "sts.example.test").unwrap_err();
+        assert!(message.contains("UnknownIssuer"), "{message}");
     }
 }
