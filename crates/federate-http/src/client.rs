@@ -10,6 +10,7 @@ use federate_core::policy::is_loopback;
 use federate_core::{Body, Env, Error, Field, Http, Method, NetworkSettings, Outcome, Request, Response, codes};
 use reqwest::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 
+use crate::failure::Route;
 use crate::proxy::ProxyRule;
 use crate::reroute::{Rerouting, rerouting};
 use crate::roots::{HostBundle, LayeredVerifier, RootSources};
@@ -135,13 +136,22 @@ impl Client {
         Ok(prepared)
     }
 
+    fn route(&self, request: &Request) -> Route {
+        let via = match &self.rerouting {
+            Some(rerouting) => Some(format!("the sandbox at {}", rerouting.authority())),
+            None => self.proxy.as_ref().and_then(|rule| rule.shown_for(&request.url)),
+        };
+        Route { via, connect_timeout: self.settings.connect_timeout.0 }
+    }
+
     /// One try, without regard to what the answer means.
     async fn once(&self, request: &Request, left: Duration) -> Result<Response, (Error, bool)> {
         let final_error = |error: Error| (error, false);
         let prepared = self.prepare(request).map_err(final_error)?;
         let client = self.inner().map_err(final_error)?;
         let limit = left.min(self.settings.request_timeout.0);
-        match tokio::time::timeout(limit, exchange(client, request, prepared)).await {
+        let route = self.route(request);
+        match tokio::time::timeout(limit, exchange(client, request, &route, prepared)).await {
             Ok(result) => result,
             Err(_) => Err((failure::timeout(request, limit), true)),
         }
@@ -152,10 +162,11 @@ impl Client {
 async fn exchange(
     client: &reqwest::Client,
     request: &Request,
+    route: &Route,
     prepared: reqwest::Request,
 ) -> Result<Response, (Error, bool)> {
     let transport = |error: reqwest::Error| {
-        let error = failure::from_transport(request, error);
+        let error = failure::from_transport(request, route, error);
         let passing = error.code() != &codes::NETWORK_TLS;
         (error, passing)
     };
@@ -188,10 +199,7 @@ impl Http for Client {
             tries += 1;
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(failure::after_tries(
-                    failure::timeout(request, self.settings.exchange_timeout.0),
-                    tries - 1,
-                ));
+                return Err(failure::after_tries(failure::no_time_left(request), tries - 1));
             }
             let result = self.once(request, left).await;
             let (again, throttled) = match &result {
@@ -219,5 +227,90 @@ impl fmt::Debug for Client {
             .field("proxy", &self.proxy)
             .field("rerouting", &self.rerouting)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use federate_core::{Reach, Secret};
+    use url::Url;
+
+    use super::*;
+
+    fn client(env: &[(&str, &str)]) -> Client {
+        Client::new(&NetworkSettings::default(), &env.iter().copied().collect()).unwrap()
+    }
+
+    fn post(url: &str) -> Request {
+        let fields = vec![("Token".to_owned(), Field::Secret(Secret::new("canary 1")))];
+        Request::form("AssumeRole", Url::parse(url).unwrap(), Reach::BuiltIn, fields)
+    }
+
+    fn header<'a>(request: &'a reqwest::Request, name: &str) -> Option<&'a str> {
+        request.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    #[test]
+    fn a_form_brings_its_content_type_unless_the_request_names_one() {
+        let prepared = client(&[]).prepare(&post("https://sts.example.test/")).unwrap();
+        assert_eq!(header(&prepared, "content-type"), Some("application/x-www-form-urlencoded; charset=utf-8"));
+        assert_eq!(prepared.body().and_then(reqwest::Body::as_bytes), Some(b"Token=canary+1".as_slice()));
+        let own = post("https://sts.example.test/").with_header("Content-Type", "application/x-www-form-urlencoded");
+        assert_eq!(
+            header(&client(&[]).prepare(&own).unwrap(), "content-type"),
+            Some("application/x-www-form-urlencoded")
+        );
+    }
+
+    #[test]
+    fn secret_headers_are_sensitive_and_debug_hides_them() {
+        let request = post("https://sts.example.test/").with_header("authorization", Secret::new("canary"));
+        let prepared = client(&[]).prepare(&request).unwrap();
+        assert!(prepared.headers()["authorization"].is_sensitive());
+        assert!(!format!("{prepared:?}").contains("canary"));
+        let proxied = client(&[("HTTPS_PROXY", "http://user:canary@proxy.example:1")]);
+        assert!(!format!("{proxied:?}").contains("canary"));
+    }
+
+    #[test]
+    fn what_is_not_complete_is_never_sent() {
+        let mut later = post("https://sts.example.test/");
+        later.body = Body::Form(vec![("Token".to_owned(), Field::Later("the ID token".to_owned()))]);
+        let header = post("https://sts.example.test/").with_header("x", Field::Later("later".to_owned()));
+        let broken = post("https://sts.example.test/").with_header("x", Secret::new("canary\r\nx: y"));
+        for request in [later, header, broken] {
+            let error = client(&[]).prepare(&request).unwrap_err();
+            assert_eq!(error.code(), &codes::USAGE);
+            assert!(error.what().contains("AssumeRole") && !format!("{error:?}").contains("canary"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback_and_the_sandbox() {
+        assert!(client(&[]).prepare(&post("http://127.0.0.1:1/")).is_ok());
+        assert_eq!(
+            client(&[]).prepare(&post("http://sts.example.test/")).unwrap_err().code(),
+            &codes::HOST_NOT_ALLOWED
+        );
+        let env = [("FEDERATE_SANDBOX_URL", "https://127.0.0.1:8443"), ("FEDERATE_SANDBOX_CA", "/ca.pem")];
+        let prepared = client(&env).prepare(&post("http://sts.example.test:80/a?b=c")).unwrap();
+        assert_eq!(prepared.url().as_str(), "https://127.0.0.1:8443/a?b=c");
+        assert_eq!(header(&prepared, "host"), Some("sts.example.test"));
+        let signed = post("https://sts.example.test/").with_header("host", "signed.example.test");
+        assert_eq!(header(&client(&env).prepare(&signed).unwrap(), "host"), Some("signed.example.test"));
+    }
+
+    #[test]
+    fn an_error_knows_the_way_that_a_request_took() {
+        let request = post("https://sts.example.test/");
+        assert_eq!(client(&[]).route(&request).via, None);
+        let proxied = client(&[("HTTPS_PROXY", "http://user:canary@proxy.example:3128")]);
+        assert_eq!(proxied.route(&request).via.as_deref(), Some("the proxy proxy.example:3128"));
+        let env = [
+            ("FEDERATE_SANDBOX_URL", "https://127.0.0.1:8443"),
+            ("FEDERATE_SANDBOX_CA", "/ca.pem"),
+            ("HTTPS_PROXY", "http://proxy.example:3128"),
+        ];
+        assert_eq!(client(&env).route(&request).via.as_deref(), Some("the sandbox at 127.0.0.1:8443"));
     }
 }

@@ -31,7 +31,11 @@ pub(crate) fn from_transport(request: &Request, route: &Route, error: reqwest::E
     if error.is_timeout() {
         return Error::new(
             &codes::NETWORK_TIMEOUT,
-            format!("{host} did not accept a connection within {}{through} for {}", shown(route.connect_timeout), request.what),
+            format!(
+                "{host} did not accept a connection within {}{through} for {}",
+                shown(route.connect_timeout),
+                request.what
+            ),
         )
         .with_cause(cause)
         .with_help("check the network and the firewall; the limit is `connect_timeout` in [network]");
@@ -52,10 +56,13 @@ fn from_tls(request: &Request, through: &str, error: &rustls::Error) -> Error {
     if let rustls::Error::Other(other) = error
         && let Some(problem) = other.0.downcast_ref::<RootsProblem>()
     {
-        let error = Error::new(&codes::NETWORK_TLS, format!("{host} cannot be verified: {} cannot be used", problem.named))
-            .with_cause(problem.why.clone());
+        let error =
+            Error::new(&codes::NETWORK_TLS, format!("{host} cannot be verified: {} cannot be used", problem.named))
+                .with_cause(problem.why.clone());
         return match problem.setting {
-            Some(setting) => error.with_setting(setting).with_help("name a PEM file of certificates, or remove the setting"),
+            Some(setting) => {
+                error.with_setting(setting).with_help("name a PEM file of certificates, or remove the setting")
+            }
             None => error.with_help(
                 "name a PEM file of certificates, or unset the variable; SSL_CERT_FILE and SSL_CERT_DIR replace the \
                  system's certificates",
@@ -67,11 +74,13 @@ fn from_tls(request: &Request, through: &str, error: &rustls::Error) -> Error {
             .with_cause(error.to_string())
             .with_help("check that the endpoint and its port speak https, and what stands between here and there");
     };
-    let refused =
-        Error::new(&codes::NETWORK_TLS, format!("the certificate of {host}{through} was not accepted for {}", request.what))
-            .with_cause(words_for_certificate(certificate));
+    let refused = Error::new(
+        &codes::NETWORK_TLS,
+        format!("the certificate of {host}{through} was not accepted for {}", request.what),
+    )
+    .with_cause(words_for_certificate(certificate));
     match certificate {
-        CertificateError::UnknownIssuer => refused.with_help(
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => refused.with_help(
             "behind a proxy that inspects TLS, or with a private CA, name the CA's certificate in `[network] ca_file` of \
              your own configuration, or in SSL_CERT_FILE",
         ),
@@ -94,6 +103,7 @@ fn words_for_certificate(error: &CertificateError) -> String {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "it is not valid yet",
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => "it is for another name",
+        CertificateError::BadSignature => "it is signed by another authority of the same name as one trusted here",
         CertificateError::Revoked => "it has been revoked",
         _ => "it cannot be verified",
     };
@@ -249,7 +259,8 @@ mod tests {
 
     #[test]
     fn unreadable_roots_are_told_apart_from_a_bad_certificate() {
-        let problem = RootsProblem { named: "SSL_CERT_FILE=/nowhere".to_owned(), setting: None, why: "not found".to_owned() };
+        let problem =
+            RootsProblem { named: "SSL_CERT_FILE=/nowhere".to_owned(), setting: None, why: "not found".to_owned() };
         let error = from_tls(&request(), "", &rustls::Error::Other(OtherError(Arc::new(problem))));
         assert!(error.what().contains("SSL_CERT_FILE=/nowhere"), "{error:?}");
         assert_eq!((error.cause(), error.setting()), (Some("not found"), None));

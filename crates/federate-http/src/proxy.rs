@@ -20,9 +20,8 @@ impl ProxyRule {
     /// # Errors
     /// `usage` where the variable holds no proxy URL; its value is not shown, for it may hold a password.
     pub(crate) fn from_env(env: &Env) -> Result<Option<Self>, Error> {
-        let Some((name, value)) = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
-            .into_iter()
-            .find_map(|name| Some((name, env.get(name)?)))
+        let Some((name, value)) =
+            ["https_proxy", "HTTPS_PROXY"].into_iter().find_map(|name| Some((name, env.get(name)?)))
         else {
             return Ok(None);
         };
@@ -36,8 +35,8 @@ impl ProxyRule {
         };
         let except = env.get("no_proxy").or_else(|| env.get("NO_PROXY")).unwrap_or_default();
         let except = except
-            .split(',')
-            .map(|entry| entry.trim().to_ascii_lowercase())
+            .split([',', ' ', '\t'])
+            .map(|entry| entry.trim_end_matches('.').to_ascii_lowercase())
             .filter(|entry| !entry.is_empty())
             .collect();
         Ok(Some(Self { proxy, except }))
@@ -49,6 +48,12 @@ impl ProxyRule {
         let bypassed = is_loopback(&host)
             || self.except.iter().any(|entry| entry_matches(entry, &host, url.port_or_known_default()));
         (!bypassed).then(|| self.proxy.clone())
+    }
+
+    /// The proxy for this URL in the words of an error, without user name and password.
+    pub(crate) fn shown_for(&self, url: &Url) -> Option<String> {
+        let proxy = self.proxy_for(url)?;
+        Some(format!("the proxy {}:{}", proxy.host_str()?, proxy.port_or_known_default()?))
     }
 }
 
@@ -68,7 +73,7 @@ fn entry_matches(entry: &str, host: &Host<&str>, port: Option<u16>) -> bool {
                 Some((name, digits)) => (name, digits.parse::<u16>().ok()),
                 None => (entry, None),
             };
-            let name = name.to_ascii_lowercase();
+            let name = name.trim_end_matches('.').to_ascii_lowercase();
             let domain = entry.trim_start_matches("*.").trim_start_matches('.');
             let fits = !domain.is_empty()
                 && (name == domain || name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')));
@@ -131,9 +136,26 @@ mod tests {
             ("10.1.2.3", "https://10.1.2.3", false),
             ("fd00::/8", "https://[fd00::1]", false),
             ("10.0.0.0/99", "https://10.1.2.3", true),
+            ("0.0.0.0/0", "https://10.1.2.3", false),
+            ("::1", "https://[fd00::1]", true),
+            ("[fd00::1]", "https://[fd00::1]", false),
+            ("other sts.amazonaws.com", "https://sts.amazonaws.com", false),
+            ("amazonaws.com.", "https://sts.amazonaws.com.", false),
+            ("sts.amazonaws.com.evil.test", "https://sts.amazonaws.com", true),
+            (".", "https://sts.amazonaws.com", true),
         ] {
             assert_eq!(used(no_proxy, url), expected, "{no_proxy} {url}");
         }
+    }
+
+    #[test]
+    fn lower_case_wins_and_an_error_names_host_and_port_only() {
+        let env: Env =
+            [("HTTPS_PROXY", "http://upper:1"), ("https_proxy", "user:canary@lower.example")].into_iter().collect();
+        let rule = ProxyRule::from_env(&env).unwrap().unwrap();
+        let shown = rule.shown_for(&Url::parse("https://sts.amazonaws.com").unwrap());
+        assert_eq!(shown.as_deref(), Some("the proxy lower.example:80"));
+        assert_eq!(rule.shown_for(&Url::parse("https://localhost:1").unwrap()), None);
     }
 
     #[test]

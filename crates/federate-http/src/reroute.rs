@@ -23,7 +23,7 @@ pub struct Rerouting {
 /// The rerouting that `FEDERATE_SANDBOX_URL` and `FEDERATE_SANDBOX_CA` ask for.
 ///
 /// # Errors
-/// `usage` if the URL is not `https` to a loopback address, or the CA is not named.
+/// `usage` if the URL is not `https` to a loopback address with a port, or the CA is not named.
 pub fn rerouting(env: &Env) -> Result<Option<Rerouting>, Error> {
     let Some(text) = env.get(URL_VARIABLE) else { return Ok(None) };
     let refuse = |what: String, variable: &str| {
@@ -31,10 +31,18 @@ pub fn rerouting(env: &Env) -> Result<Option<Rerouting>, Error> {
             .with_origin(format!("environment variable {variable}"))
             .with_help("`federate sandbox -- CMD` sets both variables; unset them to reach the real clouds"))
     };
-    let url =
-        Url::parse(text).ok().filter(|url| url.scheme() == "https" && url.host().as_ref().is_some_and(is_loopback));
+    let url = Url::parse(text).ok().filter(|url| {
+        let is_bare =
+            url.username().is_empty() && url.password().is_none() && url.path() == "/" && url.query().is_none();
+        url.scheme() == "https" && url.host().as_ref().is_some_and(is_loopback) && url.port().is_some() && is_bare
+    });
     let Some(url) = url else {
-        return refuse(format!("{URL_VARIABLE} does not name an https address on loopback"), URL_VARIABLE);
+        return refuse(
+            format!(
+                "{URL_VARIABLE} does not name an https address on loopback with a port, such as https://127.0.0.1:8443"
+            ),
+            URL_VARIABLE,
+        );
     };
     match env.get(CA_VARIABLE) {
         Some(ca_file) => Ok(Some(Rerouting { url, ca_file: PathBuf::from(ca_file) })),
@@ -43,6 +51,11 @@ pub fn rerouting(env: &Env) -> Result<Option<Rerouting>, Error> {
 }
 
 impl Rerouting {
+    /// `HOST:PORT` of the sandbox.
+    pub(crate) fn authority(&self) -> &str {
+        self.url.authority()
+    }
+
     /// The rerouted URL, and the `Host` header that keeps the original's name; `None` if it already leads there.
     pub(crate) fn apply(&self, url: &Url) -> (Url, Option<String>) {
         let same =
@@ -73,7 +86,16 @@ mod tests {
     fn loopback_only() {
         assert!(ask("https://127.0.0.1:8443").unwrap().is_some());
         assert!(rerouting(&Env::default()).unwrap().is_none());
-        for bad in ["https://evil.test", "http://127.0.0.1:1", "https://127.0.0.1.evil.test", "nonsense"] {
+        for bad in [
+            "https://evil.test:1",
+            "http://127.0.0.1:1",
+            "https://127.0.0.1.evil.test:1",
+            "https://127.0.0.1@evil.test:1",
+            "https://user@127.0.0.1:1",
+            "https://127.0.0.1",
+            "https://127.0.0.1:1/path",
+            "nonsense",
+        ] {
             assert_eq!(ask(bad).unwrap_err().code().name, "usage", "{bad}");
         }
         assert!(rerouting(&[(URL_VARIABLE, "https://127.0.0.1:1")].into_iter().collect()).is_err());

@@ -18,7 +18,8 @@ pub(crate) fn pause(
     let asked = response.and_then(|response| retry_after(response.header("retry-after")?, now));
     let base = Duration::from_millis(if throttled { 500 } else { 200 });
     let ceiling = base.saturating_mul(1 << next.saturating_sub(2).min(10)).min(LONGEST);
-    let pause = asked.unwrap_or_else(|| ceiling.mul_f64(random_fraction()));
+    // A server that asks for no pause at all would otherwise be asked by everyone at once.
+    let pause = ceiling.mul_f64(random_fraction()).max(asked.unwrap_or_default());
     (pause < left).then_some(pause)
 }
 
@@ -57,6 +58,9 @@ mod tests {
             assert!(pause(4, false, None, SystemTime::now(), MINUTE).unwrap() <= Duration::from_millis(800));
             assert!(pause(40, true, None, SystemTime::now(), MINUTE).unwrap() <= LONGEST);
         }
+        let waits: Vec<_> = (0..50).filter_map(|_| pause(5, true, None, SystemTime::now(), MINUTE)).collect();
+        assert!(waits.iter().max() > waits.iter().min(), "jitter");
+        assert!(waits.iter().any(|wait| *wait > Duration::from_millis(500)), "growth");
     }
 
     #[test]
@@ -67,7 +71,10 @@ mod tests {
             pause(2, false, Some(&asking("Mon, 04 May 2026 10:00:09 GMT")), now, MINUTE),
             Some(Duration::from_secs(9))
         );
-        assert_eq!(pause(2, false, Some(&asking("Mon, 04 May 2026 09:00:00 GMT")), now, MINUTE), Some(Duration::ZERO));
+        for at_once in ["0", "Mon, 04 May 2026 09:00:00 GMT", "soon", "-1"] {
+            let pause = pause(2, false, Some(&asking(at_once)), now, MINUTE).unwrap();
+            assert!(pause <= Duration::from_millis(200), "{at_once}");
+        }
         assert_eq!(pause(2, false, Some(&asking("120")), now, MINUTE), None, "past the deadline");
     }
 }

@@ -89,7 +89,14 @@ pub(crate) struct LayeredVerifier {
 impl LayeredVerifier {
     pub(crate) fn new(provider: Arc<CryptoProvider>, sources: RootSources) -> Self {
         let bundles = sources.bundles.iter().map(|_| Layer::default()).collect();
-        Self { provider, sources, bundles, sandbox: Layer::default(), extra: Layer::default(), system: Layer::default() }
+        Self {
+            provider,
+            sources,
+            bundles,
+            sandbox: Layer::default(),
+            extra: Layer::default(),
+            system: Layer::default(),
+        }
     }
 
     fn verifier(
@@ -118,7 +125,7 @@ impl LayeredVerifier {
         if let Some(extra) = &self.sources.extra {
             let load = || from_file("[network] ca_file", Some("network.ca_file"), extra);
             let answer = check(&*self.verifier(&self.extra, load)?);
-            if !is_unknown_issuer(&answer) {
+            if !is_stranger(&answer) {
                 return answer;
             }
         }
@@ -129,7 +136,7 @@ impl LayeredVerifier {
                 continue;
             }
             let answer = check(&*self.verifier(layer, || from_file(bundle.variable, None, &bundle.file))?);
-            if own || !is_unknown_issuer(&answer) {
+            if own || !is_stranger(&answer) {
                 return answer;
             }
         }
@@ -137,8 +144,10 @@ impl LayeredVerifier {
     }
 }
 
-fn is_unknown_issuer(answer: &Result<ServerCertVerified, rustls::Error>) -> bool {
-    matches!(answer, Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)))
+/// Is the issuer unknown to this store, or known by name alone (a renewed CA often keeps its name)?
+fn is_stranger(answer: &Result<ServerCertVerified, rustls::Error>) -> bool {
+    use CertificateError::{BadSignature, UnknownIssuer};
+    matches!(answer, Err(rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature)))
 }
 
 fn is_loopback(server: &ServerName<'_>) -> bool {
@@ -274,7 +283,7 @@ mod tests {
         let (named, extra) = (Authority::new(), Authority::new());
         let mut sources = from_env(&[("SSL_CERT_FILE", &named.file())]);
         assert_eq!(named.accepted(&sources, "sts.example.test"), Ok(()));
-        assert!(extra.accepted(&sources, "sts.example.test").unwrap_err().contains("UnknownIssuer"));
+        assert!(extra.accepted(&sources, "sts.example.test").is_err(), "the same name does not make it the same CA");
         sources.extra = Some(extra.file());
         assert_eq!(named.accepted(&sources, "sts.example.test"), Ok(()));
         assert_eq!(extra.accepted(&sources, "sts.example.test"), Ok(()));

@@ -241,5 +241,10 @@ fn respond(answer: Answer) -> hyper::Response<Full<Bytes>> {
     for (name, value) in &answer.headers {
         builder = builder.header(name, value);
     }
-    builder.body(Full::new(Bytes::from(answer.body))).unwrap_or_else(|_| hyper::Response::new(Full::default()))
+    builder.body(Full::new(Bytes::from(answer.body))).unwrap_or_else(|_| {
+        // A header that cannot be sent must not turn a refusal into a success.
+        let mut broken = hyper::Response::new(Full::default());
+        *broken.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
+        broken
+    })
 }
