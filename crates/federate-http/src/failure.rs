@@ -41,10 +41,15 @@ pub(crate) fn from_transport(request: &Request, route: &Route, error: reqwest::E
         .with_help("check the network and the firewall; the limit is `connect_timeout` in [network]");
     }
     if error.is_dns() {
-        let name = route.via.clone().unwrap_or_else(|| host.clone());
-        return Error::new(&codes::NETWORK_UNREACHABLE, format!("the name of {name} does not resolve"))
-            .with_cause(cause)
-            .with_help("check the spelling of the region or endpoint, and whether this machine has a network and a name server");
+        let name = route.via.as_deref().unwrap_or(&host);
+        return Error::new(
+            &codes::NETWORK_UNREACHABLE,
+            format!("{host} cannot be reached for {}: the name of {name} does not resolve", request.what),
+        )
+        .with_cause(cause)
+        .with_help(
+            "check the spelling of the region or endpoint, and whether this machine has a network and a name server",
+        );
     }
     Error::new(&codes::NETWORK_UNREACHABLE, format!("{host} cannot be reached{through} for {}", request.what))
         .with_cause(cause)

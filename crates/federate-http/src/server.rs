@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use federate_core::{Error, codes};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::{Bytes, Incoming as Streaming};
+use hyper::body::{Body as _, Bytes, Incoming as Streaming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -212,11 +212,13 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send, handler: Arc<
 
 async fn answer(request: hyper::Request<Streaming>, handler: &dyn Handler) -> hyper::Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
+    let too_large = || respond(Answer::text(413, "text/plain", "the request is too large\n"));
+    if body.size_hint().lower() > BODY_LIMIT as u64 {
+        return too_large();
+    }
     let body = match tokio::time::timeout(SLOW, Limited::new(body, BODY_LIMIT).collect()).await {
         Ok(Ok(body)) => body.to_bytes().to_vec(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return respond(Answer::text(413, "text/plain", "the request is too large\n"));
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(),
         Ok(Err(_)) => return respond(Answer::text(400, "text/plain", "the request is broken\n")),
         Err(_) => return respond(Answer::text(408, "text/plain", "the request is too slow\n")),
     };
