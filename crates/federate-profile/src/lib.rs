@@ -1,1 +1,32 @@
 //! Layers of settings files become one typed profile in which every value knows its origin.
+//!
+//! Layers, lowest to highest: adapter defaults, foreign variables (they fill only what nothing sets),
+//! `/etc/federate/config.toml`, the user's `federate/config.toml`, `base.toml`, what the profile extends, the profile,
+//! its `.local.toml`, `FEDERATE__…` variables, `--set`. Tables merge; arrays and scalars replace.
+
+mod check;
+mod codes;
+mod directory;
+mod extract;
+mod file;
+mod layer;
+mod list;
+mod load;
+mod merged;
+mod offline;
+mod overlay;
+mod placeholders;
+mod policy;
+mod profile;
+mod registry;
+mod schema;
+mod select;
+#[cfg(test)]
+mod testing;
+
+pub use codes::ALL as CODES;
+pub use list::{Listed, list, validate};
+pub use load::{LoadOptions, load};
+pub use profile::{Effective, Profile};
+pub use registry::{IdentityKind, Registry, TargetKind};
+pub use schema::{reference, schema};

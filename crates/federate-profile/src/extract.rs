@@ -1,0 +1,224 @@
+//! A section's values as an adapter's typed settings, with every problem found and not only the first.
+
+use federate_core::suggest::nearest;
+use federate_core::{Error, codes as core_codes};
+use figment::error::Kind;
+use figment::value::Value;
+use serde::de::DeserializeOwned;
+
+use crate::codes;
+use crate::layer::dotted;
+use crate::overlay::convert;
+
+/// How many problems of one section are worth telling.
+const ENOUGH: usize = 50;
+
+/// Reads a section. Values for which `is_text` holds came as texts (from a variable or a flag), and are read as numbers,
+/// booleans or lists where their key refuses a text.
+///
+/// # Errors
+/// All problems; `setting` is the path inside the section.
+pub(crate) fn extract<S: DeserializeOwned>(section: &Value, is_text: &dyn Fn(&Value) -> bool) -> Result<S, Vec<Error>> {
+    let mut value = section.clone();
+    let mut errors: Vec<Error> = Vec::new();
+    let mut touched: Vec<Vec<String>> = Vec::new();
+    let mut misspelt: Vec<&'static str> = Vec::new();
+    while errors.len() < ENOUGH {
+        let problem = match value.deserialize::<S>() {
+            Ok(settings) if errors.is_empty() => return Ok(settings),
+            Ok(_) => break,
+            Err(problem) => problem,
+        };
+        let mut path = problem.path.clone();
+        match &problem.kind {
+            Kind::UnknownField(name, known) => {
+                if path.last() != Some(name) {
+                    path.push(name.clone());
+                }
+                let help = match nearest(name, known.iter().copied()) {
+                    Some(near) => {
+                        misspelt.extend(known.iter().find(|key| **key == near));
+                        format!("did you mean `{near}`?")
+                    }
+                    None => format!("known here are {}", known.join(", ")),
+                };
+                errors.push(
+                    Error::new(&codes::UNKNOWN_KEY, format!("`{name}` is not a known key"))
+                        .with_setting(dotted(&path))
+                        .with_help(help),
+                );
+            }
+            Kind::MissingField(name) => {
+                path.push(name.to_string());
+                // A misspelt key also reads as missing: once is enough. So does one that was just refused.
+                if !misspelt.contains(&name.as_ref()) && !touched.contains(&path) {
+                    errors.push(
+                        Error::new(&core_codes::SETTING_MISSING, format!("`{name}` has no value"))
+                            .with_setting(dotted(&path))
+                            .with_help("set it in a layer of the profile"),
+                    );
+                }
+                if !fill(&mut value, &path) {
+                    break;
+                }
+                continue;
+            }
+            kind => {
+                if let (Kind::InvalidType(_, wanted) | Kind::InvalidValue(_, wanted), Some(found)) =
+                    (kind, at(&mut value, &path))
+                {
+                    let wants_list = wanted.contains("sequence") || wanted.contains("array");
+                    let converted =
+                        found.as_str().filter(|_| is_text(found)).and_then(|text| convert(text, wants_list));
+                    if let Some(mut converted) = converted.filter(|_| !touched.contains(&path)) {
+                        retag(&mut converted, found);
+                        *found = converted;
+                        touched.push(path);
+                        continue;
+                    }
+                }
+                errors.push(wrong_type(kind, &path));
+            }
+        }
+        touched.push(path.clone());
+        if !remove(&mut value, &path) {
+            break;
+        }
+    }
+    Err(errors)
+}
+
+fn wrong_type(kind: &Kind, path: &[String]) -> Error {
+    let key = path.last().map_or("the section", String::as_str);
+    let what = match kind {
+        Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
+            format!("`{key}` must be {wanted}, and is {found}")
+        }
+        Kind::UnknownVariant(found, known) => {
+            let error = Error::new(&core_codes::SETTING_INVALID, format!("`{key}` cannot be `{found}`"))
+                .with_setting(dotted(path));
+            return error.with_help(match nearest(found, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("it is one of {}", known.join(", ")),
+            });
+        }
+        Kind::Message(text) => format!("`{key}`: {text}"),
+        other => format!("`{key}`: {other}"),
+    };
+    Error::new(&codes::WRONG_TYPE, what).with_setting(dotted(path))
+}
+
+fn at<'v>(value: &'v mut Value, path: &[String]) -> Option<&'v mut Value> {
+    path.iter().try_fold(value, |value, key| match value {
+        Value::Dict(_, dict) => dict.get_mut(key),
+        Value::Array(_, items) => items.get_mut(key.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
+/// Removes what was refused. An array's element is kept in place as an array without it would shift the others: the
+/// whole array goes.
+fn remove(value: &mut Value, path: &[String]) -> bool {
+    let Some((last, parents)) = path.split_last() else { return false };
+    match at(value, parents) {
+        Some(Value::Dict(_, dict)) => dict.remove(last).is_some(),
+        Some(Value::Array(..)) => remove(value, parents),
+        _ => false,
+    }
+}
+
+/// Puts something where a value is missing, so that the rest can be looked at.
+fn fill(value: &mut Value, path: &[String]) -> bool {
+    let Some((last, parents)) = path.split_last() else { return false };
+    match at(value, parents) {
+        Some(Value::Dict(_, dict)) if !dict.contains_key(last) => {
+            dict.insert(last.clone(), Value::from(String::new())).is_none()
+        }
+        _ => false,
+    }
+}
+
+fn retag(value: &mut Value, like: &Value) {
+    let tag = like.tag();
+    match value {
+        Value::String(own, _)
+        | Value::Char(own, _)
+        | Value::Bool(own, _)
+        | Value::Num(own, _)
+        | Value::Empty(own, _)
+        | Value::Dict(own, _)
+        | Value::Array(own, _) => *own = tag,
+    }
+    if let Value::Array(_, items) = value {
+        for item in items {
+            retag(item, like);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::LayerKind;
+    use federate_core::HumanDuration;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Settings {
+        role: String,
+        count: Option<u32>,
+        flag: Option<bool>,
+        list: Option<Vec<String>>,
+        life: Option<HumanDuration>,
+        steps: Option<Vec<Step>>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Step {
+        #[allow(dead_code)]
+        arn: String,
+    }
+
+    fn value(text: &str) -> Value {
+        Value::from(crate::file::parse(text, LayerKind::Base, "f").unwrap().values)
+    }
+
+    fn problems(text: &str) -> Vec<String> {
+        let errors = extract::<Settings>(&value(text), &|_| false).unwrap_err();
+        errors.iter().map(|error| format!("{}: {}", error.setting().unwrap_or_default(), error.what())).collect()
+    }
+
+    #[test]
+    fn all_problems_at_once() {
+        let found = problems(
+            "rol = \"x\"\ncount = \"many\"\nflag = 7\nlist = \"a\"\nlife = \"an hour\"\nsteps = [{ arn = \"1\" }, { ann = \"2\" }]\n",
+        );
+        for key in ["rol", "count", "flag", "list", "life", "steps.1.ann"] {
+            assert_eq!(
+                found.iter().filter(|line| line.starts_with(&format!("{key}:"))).count(),
+                1,
+                "{key}: {found:#?}"
+            );
+        }
+        assert_eq!(found.len(), 6, "{found:#?}");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_once() {
+        assert_eq!(problems("count = 1\n"), ["role: `role` has no value"]);
+        assert_eq!(problems("steps = [{}]\nrole = \"r\"\n"), ["steps.0.arn: `arn` has no value"]);
+    }
+
+    #[test]
+    fn texts_are_converted_only_where_they_came_as_texts() {
+        let text = "role = \"012345\"\ncount = \"7\"\nflag = \"true\"\nlist = \"a, b\"\nlife = \"3600\"\n";
+        let settings: Settings = extract(&value(text), &|_| true).unwrap();
+        assert_eq!((settings.role.as_str(), settings.count, settings.flag), ("012345", Some(7), Some(true)));
+        assert_eq!(settings.list.unwrap(), ["a", "b"]);
+        assert_eq!(settings.life.unwrap().as_secs(), 3600);
+        assert!(settings.steps.is_none());
+        assert_eq!(problems(text).len(), 3);
+    }
+}

@@ -1,0 +1,145 @@
+//! One source of settings: its values, and where each of them stands.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use figment::value::{Dict, Map, Value};
+use figment::{Metadata, Profile, Provider};
+
+/// A key's path: `["targets", "aws", "role_arn"]`; array positions are numbers.
+pub(crate) type KeyPath = Vec<String>;
+
+/// What kind of source it is; decides what it may set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LayerKind {
+    /// `/etc/federate/config.toml` or the user's file: the machine's owner speaks.
+    Owner,
+    /// `base.toml`.
+    Base,
+    /// `<profile>.toml` or `<profile>.local.toml`.
+    Profile,
+    /// `FEDERATE__…`.
+    Environment,
+    /// `--set`.
+    Flag,
+    /// `AWS_REGION` and its like, which fill gaps.
+    Foreign,
+}
+
+impl LayerKind {
+    /// Are its values texts, to be read as what the key wants?
+    pub(crate) fn is_textual(self) -> bool {
+        matches!(self, Self::Environment | Self::Flag | Self::Foreign)
+    }
+
+    /// Can a stranger's merge request bring it along?
+    pub(crate) fn is_of_repository(self) -> bool {
+        !matches!(self, Self::Owner)
+    }
+}
+
+/// One source of settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    pub(crate) kind: LayerKind,
+    /// For people: a path relative to the working directory where it is below it, a variable, `--set`.
+    pub(crate) shown: String,
+    /// The file, if it is one.
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) values: Dict,
+    /// Lines (from 1) of keys in files; in other layers the variable or flag.
+    pub(crate) places: BTreeMap<KeyPath, String>,
+}
+
+impl Layer {
+    /// An empty layer.
+    pub(crate) fn new(kind: LayerKind, shown: impl Into<String>) -> Self {
+        Self { kind, shown: shown.into(), path: None, values: Dict::new(), places: BTreeMap::new() }
+    }
+
+    /// Where this layer sets the key, or the nearest table around it.
+    pub(crate) fn place(&self, path: &[String]) -> String {
+        let place = (0..=path.len()).rev().find_map(|length| self.places.get(&path[..length]));
+        place.cloned().unwrap_or_else(|| self.shown.clone())
+    }
+
+    /// Sets a value, making tables on the way.
+    pub(crate) fn set(&mut self, path: &[String], value: Value, place: String) {
+        fn into(dict: &mut Dict, path: &[String], value: Value) {
+            match path {
+                [] => {}
+                [key] => {
+                    dict.insert(key.clone(), value);
+                }
+                [key, rest @ ..] => {
+                    let entry = dict.entry(key.clone()).or_insert_with(|| Value::from(Dict::new()));
+                    if !matches!(entry, Value::Dict(..)) {
+                        *entry = Value::from(Dict::new());
+                    }
+                    if let Value::Dict(_, inner) = entry {
+                        into(inner, rest, value);
+                    }
+                }
+            }
+        }
+        into(&mut self.values, path, value);
+        self.places.insert(path.to_vec(), place);
+    }
+}
+
+/// A layer under its number, which is how the merged values know where they come from.
+pub(crate) struct Numbered<'a>(pub(crate) usize, pub(crate) &'a Layer);
+
+impl Provider for Numbered<'_> {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.0.to_string())
+    }
+
+    fn data(&self) -> figment::Result<Map<Profile, Dict>> {
+        Ok(Profile::Default.collect(self.1.values.clone()))
+    }
+}
+
+/// A path as people write it: `targets.aws.role_arn`, names with dots in quotes.
+pub(crate) fn dotted(path: &[String]) -> String {
+    let quoted = |part: &String| if part.contains('.') { format!("\"{part}\"") } else { part.clone() };
+    path.iter().map(quoted).collect::<Vec<_>>().join(".")
+}
+
+/// The parts of a path as people write it.
+pub(crate) fn undotted(text: &str) -> KeyPath {
+    let mut parts = vec![String::new()];
+    let mut quoted = false;
+    for c in text.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '.' if !quoted => parts.push(String::new()),
+            other => {
+                if let Some(last) = parts.last_mut() {
+                    last.push(other);
+                }
+            }
+        }
+    }
+    parts.into_iter().map(|part| part.trim().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_survive_dots_in_names() {
+        let path: KeyPath = ["targets", "a.b", "x"].map(str::to_owned).to_vec();
+        assert_eq!(dotted(&path), "targets.\"a.b\".x");
+        assert_eq!(undotted("targets.\"a.b\".x"), path);
+    }
+
+    #[test]
+    fn the_nearest_place_answers_for_what_lies_within() {
+        let mut layer = Layer::new(LayerKind::Base, "base.toml");
+        layer.set(&undotted("a.b"), Value::from(1_i64), "base.toml:3".into());
+        assert_eq!(layer.place(&undotted("a.b.0.c")), "base.toml:3");
+        assert_eq!(layer.place(&undotted("z")), "base.toml");
+    }
+}

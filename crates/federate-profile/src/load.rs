@@ -1,0 +1,229 @@
+//! Finding the layers and putting them in their order.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use federate_core::{Env, Error};
+use figment::value::{Dict, Value};
+
+use crate::check::{self, texts};
+use crate::layer::{Layer, LayerKind, undotted};
+use crate::merged::Merged;
+use crate::profile::Profile;
+use crate::registry::Registry;
+use crate::{codes, directory, file, overlay, policy};
+
+/// How profiles are found and layered.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// The working directory.
+    pub cwd: PathBuf,
+    /// The environment: `FEDERATE_PROFILES_DIR`, `FEDERATE_PROFILE`, `FEDERATE__…`, `FEDERATE_ALLOWED_HOSTS`, `HOME`.
+    pub env: Arc<Env>,
+    /// `--profiles-dir`.
+    pub profiles_dir: Option<PathBuf>,
+    /// `-p`, in order.
+    pub profiles: Vec<String>,
+    /// `--set`, in order.
+    pub set: Vec<String>,
+    /// `--allow-local`.
+    pub allow_local: bool,
+    /// Is this a CI job? Then `.local.toml` and a repository's `ca_file` are errors.
+    pub in_ci: bool,
+    /// `/etc/federate/config.toml`, or another for tests.
+    pub system_config: PathBuf,
+}
+
+impl LoadOptions {
+    /// A path for people: relative to the working directory where it is below it.
+    pub(crate) fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.cwd).unwrap_or(path).display().to_string()
+    }
+
+    fn user_config(&self) -> Option<PathBuf> {
+        let absolute = |name: &str| self.env.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let folder = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")))?;
+        Some(folder.join("federate/config.toml"))
+    }
+}
+
+/// Loads the profile that the options select.
+///
+/// # Errors
+/// Every problem of every layer, each with file and line.
+pub fn load(registry: &Registry, options: &LoadOptions) -> Result<Profile, Vec<Error>> {
+    let directory =
+        directory::find(&options.cwd, options.profiles_dir.as_deref(), &options.env).map_err(|error| vec![error])?;
+    let mut stack =
+        Stack { options, directory: directory.as_deref(), layers: Vec::new(), applied: Vec::new(), errors: Vec::new() };
+    stack.file(&options.system_config, LayerKind::Owner);
+    if let Some(path) = options.user_config() {
+        stack.file(&path, LayerKind::Owner);
+    }
+    if let Some(directory) = &directory {
+        stack.file(&directory.join("base.toml"), LayerKind::Base);
+    }
+    let (names, asked_by) = selected(options, &stack.layers);
+    for name in &names {
+        stack.profile(name, &asked_by, &mut Vec::new());
+        stack.local(name);
+    }
+    let Stack { mut layers, mut errors, .. } = stack;
+    let below = Merged::new(layers.clone()).table(&[]);
+    layers.push(overlay::environment(registry, &options.env, &below, &mut errors));
+    layers.push(overlay::flags(&options.set, &mut errors));
+    layers.iter_mut().for_each(absolute_paths);
+    let owners = policy::take(&mut layers, &options.env, &mut errors);
+    for layer in &layers {
+        check::layer(layer, options.in_ci, &mut errors);
+    }
+    let merged = Merged::new(layers);
+    let foreign = foreign(registry, &options.env, &merged);
+    Profile::new(registry.clone(), names, directory, merged.with_foreign(foreign), owners, options, errors)
+}
+
+/// The profiles asked for, and by whom.
+fn selected(options: &LoadOptions, layers: &[Layer]) -> (Vec<String>, String) {
+    if !options.profiles.is_empty() {
+        return (options.profiles.clone(), "-p".to_owned());
+    }
+    if let Some(names) = options.env.get("FEDERATE_PROFILE") {
+        return (
+            names.split(',').map(|name| name.trim().to_owned()).collect(),
+            "environment variable FEDERATE_PROFILE".to_owned(),
+        );
+    }
+    let base = layers.iter().find(|layer| layer.kind == LayerKind::Base);
+    let default = base.and_then(|base| {
+        Some((base.values.get("default_profile")?.as_str()?.to_owned(), base.place(&["default_profile".to_owned()])))
+    });
+    match default {
+        Some((name, place)) => (vec![name], place),
+        None => (Vec::new(), String::new()),
+    }
+}
+
+struct Stack<'a> {
+    options: &'a LoadOptions,
+    directory: Option<&'a Path>,
+    layers: Vec<Layer>,
+    applied: Vec<String>,
+    errors: Vec<Error>,
+}
+
+impl Stack<'_> {
+    fn file(&mut self, path: &Path, kind: LayerKind) -> bool {
+        match file::read(path, kind, &self.options.shown(path)) {
+            Ok(Some(layer)) => {
+                self.layers.push(layer);
+                true
+            }
+            Ok(None) => false,
+            Err(errors) => {
+                self.errors.extend(errors);
+                true
+            }
+        }
+    }
+
+    /// A profile after everything that it extends; a file is applied once, the first time.
+    fn profile(&mut self, name: &str, asked_by: &str, path: &mut Vec<String>) {
+        if let Some(start) = path.iter().position(|known| known == name) {
+            let circle: Vec<&str> = path[start..].iter().map(String::as_str).chain([name]).collect();
+            self.errors.push(
+                Error::new(
+                    &codes::EXTENDS_CYCLE,
+                    format!("profiles extend one another in a circle: {}", circle.join(" -> ")),
+                )
+                .with_origin(asked_by)
+                .with_help("remove one of these `extends`"),
+            );
+            return;
+        }
+        if self.applied.iter().any(|known| known == name) {
+            return;
+        }
+        if let Err(error) = directory::check_name(name) {
+            self.errors.push(error.with_origin(asked_by));
+            return;
+        }
+        let Some(file_path) = self.directory.map(|directory| directory.join(format!("{name}.toml"))) else {
+            self.errors.push(directory::missing(name, None, asked_by));
+            return;
+        };
+        let shown = self.options.shown(&file_path);
+        let layer = match file::read(&file_path, LayerKind::Profile, &shown) {
+            Ok(Some(layer)) => layer,
+            Ok(None) => {
+                self.errors.push(directory::missing(name, self.directory, asked_by));
+                return;
+            }
+            Err(errors) => {
+                self.errors.extend(errors);
+                return;
+            }
+        };
+        path.push(name.to_owned());
+        let place = layer.place(&["extends".to_owned()]);
+        for below in layer.values.get("extends").and_then(|value| texts(value, false)).unwrap_or_default() {
+            self.profile(&below, &place, path);
+        }
+        path.pop();
+        self.applied.push(name.to_owned());
+        self.layers.push(layer);
+    }
+
+    fn local(&mut self, name: &str) {
+        let Some(path) = self.directory.map(|directory| directory.join(format!("{name}.local.toml"))) else { return };
+        if directory::check_name(name).is_err() || !path.exists() {
+            return;
+        }
+        let shown = self.options.shown(&path);
+        if self.options.in_ci && !self.options.allow_local {
+            self.errors.push(
+                Error::new(
+                    &codes::LOCAL_IN_CI,
+                    format!("{shown} was found in CI, but local layers are never to be committed"),
+                )
+                .with_origin(shown)
+                .with_help("remove it from the repository (and add *.local.toml to .gitignore), or pass --allow-local"),
+            );
+            return;
+        }
+        self.file(&path, LayerKind::Profile);
+    }
+}
+
+/// Relative paths start at the file that declares them.
+fn absolute_paths(layer: &mut Layer) {
+    const PATHS: &[[&str; 2]] = &[["network", "ca_file"]];
+    let Some(folder) = layer.path.as_deref().and_then(Path::parent).map(Path::to_owned) else { return };
+    for [table, key] in PATHS {
+        if let Some(Value::Dict(_, dict)) = layer.values.get_mut(*table) {
+            if let Some(Value::String(_, text)) = dict.get_mut(*key) {
+                *text = folder.join(&*text).display().to_string();
+            }
+        }
+    }
+}
+
+/// What foreign variables fill: keys that no layer sets, of targets that the layers make.
+fn foreign(registry: &Registry, env: &Env, merged: &Merged) -> Layer {
+    let mut layer = Layer::new(LayerKind::Foreign, "environment");
+    for (name, section) in merged.table(&["targets"]) {
+        let empty = Dict::new();
+        let section = section.as_dict().unwrap_or(&empty);
+        let kind = section.get("type").and_then(Value::as_str).unwrap_or(&name);
+        let Some(kind) = registry.target(kind) else { continue };
+        for (variable, key) in kind.fills {
+            let mut path = undotted("targets");
+            path.extend([name.clone(), (*key).to_owned()]);
+            if let Some(value) =
+                env.get(variable).filter(|_| !section.contains_key(*key) && !layer.places.contains_key(&path))
+            {
+                layer.set(&path, Value::from(value.to_owned()), format!("environment variable {variable}"));
+            }
+        }
+    }
+    layer
+}

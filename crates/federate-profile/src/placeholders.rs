@@ -1,0 +1,297 @@
+//! `{env:…}`, `{claim:…}`, `{profile}`, `{target}` in a section's texts, each where its adapter lets it stand.
+
+use federate_core::suggest::nearest;
+use federate_core::template::{self, Part};
+use federate_core::{Claims, Env, Error, IdToken, PlaceholderRule, codes as core_codes};
+use figment::value::Value;
+
+use crate::codes;
+use crate::layer::{KeyPath, dotted};
+use crate::registry::Registry;
+
+/// Variables of which everybody knows that they hold a credential.
+const CREDENTIALS: &[&str] = &[
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_RUNTIME_TOKEN",
+    "ARM_ACCESS_KEY",
+    "ARM_CLIENT_SECRET",
+    "ARM_OIDC_REQUEST_TOKEN",
+    "ARM_OIDC_TOKEN",
+    "ARM_SAS_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SECURITY_TOKEN",
+    "AWS_SESSION_TOKEN",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_PASSWORD",
+    "BITBUCKET_STEP_OIDC_TOKEN",
+    "BUILDKITE_AGENT_ACCESS_TOKEN",
+    "CIRCLE_OIDC_TOKEN",
+    "CIRCLE_OIDC_TOKEN_V2",
+    "CI_DEPLOY_PASSWORD",
+    "CI_JOB_JWT",
+    "CI_JOB_JWT_V1",
+    "CI_JOB_JWT_V2",
+    "CI_JOB_TOKEN",
+    "CI_REGISTRY_PASSWORD",
+    "CI_REPOSITORY_URL",
+    "GH_TOKEN",
+    "GITHUB_TOKEN",
+    "GITLAB_TOKEN",
+    "GOOGLE_OAUTH_ACCESS_TOKEN",
+    "NPM_TOKEN",
+    "SYSTEM_ACCESSTOKEN",
+    "TFC_WORKLOAD_IDENTITY_TOKEN",
+    "VAULT_TOKEN",
+];
+
+/// Endings that nobody gives to anything but a credential.
+const CREDENTIAL_ENDINGS: &[&str] = &[
+    "_PASSWORD",
+    "_SECRET",
+    "_SECRET_KEY",
+    "_SECRET_ACCESS_KEY",
+    "_PRIVATE_KEY",
+    "_ID_TOKEN",
+    "_ACCESS_TOKEN",
+    "_AUTH_TOKEN",
+    "_API_KEY",
+];
+
+/// What placeholders are filled with.
+pub(crate) struct Filling<'a> {
+    pub(crate) env: &'a Env,
+    pub(crate) profile: &'a str,
+    pub(crate) target: &'a str,
+    /// `None` leaves `{claim:…}` as written.
+    pub(crate) claims: Option<&'a Claims>,
+}
+
+/// Checks that every placeholder stands where it may.
+pub(crate) fn check(registry: &Registry, rule: fn(&str) -> PlaceholderRule, section: &Value) -> Vec<Error> {
+    let mut errors = Vec::new();
+    walk(section, &mut Vec::new(), &mut |path, text| {
+        if let Err(error) = check_text(registry, rule(&rule_key(path)), text) {
+            errors.push(error.with_setting(dotted(path)));
+        }
+    });
+    errors
+}
+
+fn check_text(registry: &Registry, rule: PlaceholderRule, text: &str) -> Result<(), Error> {
+    if matches!(rule, PlaceholderRule::Raw) {
+        return Ok(());
+    }
+    let invalid = |what: String| Error::new(&core_codes::PLACEHOLDER_INVALID, what);
+    let parts = template::parse(text).map_err(invalid)?;
+    for part in &parts {
+        match (part, rule) {
+            (Part::Text(_), _) => {}
+            (_, PlaceholderRule::Forbidden) => {
+                return Err(invalid(format!("no placeholder may stand here, and `{text}` has one"))
+                    .with_help("endpoints, hosts, issuers, audiences and paths decide where tokens go, so they are written out; use a profile for each"));
+            }
+            (Part::Claim(name), PlaceholderRule::ImmutableClaims) if !registry.is_immutable_claim(name) => {
+                return Err(invalid(format!(
+                    "`{{claim:{name}}}` may not stand here: whoever starts the job can choose its value"
+                ))
+                .with_help(
+                    "only ids that nobody can choose may decide whom the job becomes (project_id, repository_id, …)",
+                ));
+            }
+            (Part::Env(name), _) if known_credential(name) => return Err(credential(name)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Fills the placeholders of a section.
+///
+/// # Errors
+/// `env-unset`, `claim-unknown`, `env-credential`, each naming its key.
+pub(crate) fn fill(
+    rule: fn(&str) -> PlaceholderRule,
+    section: &Value,
+    filling: &Filling<'_>,
+) -> Result<Value, Vec<Error>> {
+    let mut errors = Vec::new();
+    let filled = map(section, &mut Vec::new(), &mut |path, text| {
+        fill_text(rule(&rule_key(path)), text, filling).unwrap_or_else(|error| {
+            errors.push(error.with_setting(dotted(path)));
+            text.to_owned()
+        })
+    });
+    if errors.is_empty() { Ok(filled) } else { Err(errors) }
+}
+
+fn fill_text(rule: PlaceholderRule, text: &str, filling: &Filling<'_>) -> Result<String, Error> {
+    if matches!(rule, PlaceholderRule::Raw) || template::is_literal(text) {
+        return Ok(text.to_owned());
+    }
+    let parts = template::parse(text).map_err(|what| Error::new(&core_codes::PLACEHOLDER_INVALID, what))?;
+    let waits = filling.claims.is_none() && parts.iter().any(|part| matches!(part, Part::Claim(_)));
+    let mut filled = String::new();
+    for part in &parts {
+        match part {
+            // What is filled later is read as a template again, so a brace of its own must stay doubled until then.
+            Part::Text(text) if waits => filled.push_str(&text.replace('{', "{{")),
+            Part::Text(text) => filled.push_str(text),
+            Part::Env(name) if waits => filled.push_str(&variable(filling.env, name)?.replace('{', "{{")),
+            Part::Env(name) => filled.push_str(&variable(filling.env, name)?),
+            Part::Profile => filled.push_str(filling.profile),
+            Part::Target => filled.push_str(filling.target),
+            Part::Claim(name) => match filling.claims {
+                None => filled.push_str(&format!("{{claim:{name}}}")),
+                Some(claims) => filled.push_str(&claim(claims, name)?),
+            },
+        }
+    }
+    let had_placeholder = parts.iter().any(|part| !matches!(part, Part::Text(_)));
+    match rule {
+        PlaceholderRule::Sanitised(sanitise) if had_placeholder && !waits => Ok(sanitise(&filled)),
+        _ => Ok(filled),
+    }
+}
+
+fn variable(env: &Env, name: &str) -> Result<String, Error> {
+    if known_credential(name) {
+        return Err(credential(name));
+    }
+    match env.get(name) {
+        Some(value) if IdToken::looks_like_one(value) => Err(credential(name)),
+        Some(value) => Ok(value.to_owned()),
+        None => Err(Error::new(&core_codes::ENV_UNSET, format!("`{{env:{name}}}` names a variable that is not set"))
+            .with_help(format!("set {name} in the job, or write the value into a layer"))),
+    }
+}
+
+fn claim(claims: &Claims, name: &str) -> Result<String, Error> {
+    let Some(value) = claims.text(name) else {
+        let error = Error::new(
+            &core_codes::CLAIM_UNKNOWN,
+            format!("`{{claim:{name}}}` names a claim that the ID token does not carry"),
+        );
+        return Err(match nearest(name, claims.names()) {
+            Some(near) => error.with_help(format!("did you mean `{near}`?")),
+            None => error.with_help(format!("it carries {}", claims.names().collect::<Vec<_>>().join(", "))),
+        });
+    };
+    if value.chars().any(char::is_control) {
+        return Err(Error::new(&core_codes::CLAIM_UNKNOWN, format!("the claim `{name}` holds control characters"))
+            .with_help("this cannot be part of a setting"));
+    }
+    Ok(value)
+}
+
+fn known_credential(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    CREDENTIALS.contains(&upper.as_str()) || CREDENTIAL_ENDINGS.iter().any(|ending| upper.ends_with(ending))
+}
+
+fn credential(name: &str) -> Error {
+    Error::new(&codes::ENV_CREDENTIAL, format!("`{{env:{name}}}` names a variable that holds a credential"))
+        .with_help("settings are shown, logged and sent; they never hold credentials")
+}
+
+/// The key that a rule is for: positions in arrays do not matter.
+fn rule_key(path: &[String]) -> String {
+    path.iter().filter(|part| part.parse::<usize>().is_err()).map(String::as_str).collect::<Vec<_>>().join(".")
+}
+
+fn walk(value: &Value, path: &mut KeyPath, see: &mut dyn FnMut(&[String], &str)) {
+    map(value, path, &mut |path, text| {
+        see(path, text);
+        String::new()
+    });
+}
+
+fn map(value: &Value, path: &mut KeyPath, change: &mut dyn FnMut(&[String], &str) -> String) -> Value {
+    let mut below = |key: String, item: &Value, change: &mut dyn FnMut(&[String], &str) -> String| {
+        path.push(key);
+        let mapped = map(item, path, change);
+        path.pop();
+        mapped
+    };
+    match value {
+        Value::String(tag, text) => Value::String(*tag, change(path, text)),
+        Value::Dict(tag, dict) => {
+            Value::Dict(*tag, dict.iter().map(|(key, item)| (key.clone(), below(key.clone(), item, change))).collect())
+        }
+        Value::Array(tag, items) => Value::Array(
+            *tag,
+            items.iter().enumerate().map(|(index, item)| below(index.to_string(), item, change)).collect(),
+        ),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::registry;
+    use serde_json::json;
+
+    fn rule(key: &str) -> PlaceholderRule {
+        match key {
+            "endpoint" => PlaceholderRule::Forbidden,
+            "policy" => PlaceholderRule::Raw,
+            "role" | "chain.role" => PlaceholderRule::ImmutableClaims,
+            "session" => PlaceholderRule::Sanitised(|text| text.replace('/', "-")),
+            _ => PlaceholderRule::Any,
+        }
+    }
+
+    fn section(key: &str, text: &str) -> Value {
+        Value::from([(key.to_owned(), Value::from(text.to_owned()))].into_iter().collect::<figment::value::Dict>())
+    }
+
+    fn filled(key: &str, text: &str, claims: Option<serde_json::Value>) -> Result<String, String> {
+        let env: Env = [("ROLE", "deploy"), ("BRACE", "{claim:ref}"), ("TOKEN_LIKE", "eyJhbGciOiJub25lIn0.e30.c2ln")]
+            .into_iter()
+            .collect();
+        let claims = claims.map(|claims| Claims::new(claims.as_object().unwrap().clone()));
+        let filling = Filling { env: &env, profile: "prod", target: "aws", claims: claims.as_ref() };
+        let value = fill(rule, &section(key, text), &filling).map_err(|errors| errors[0].code().name.to_owned())?;
+        Ok(value.find(key).unwrap().as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn one_pass_and_no_more() {
+        assert_eq!(filled("x", "{env:ROLE}-{profile}-{target}-{{x}", None).unwrap(), "deploy-prod-aws-{x}");
+        assert_eq!(filled("x", "{env:BRACE}", Some(json!({"ref": "main"}))).unwrap(), "{claim:ref}");
+        // Twice, as a command does it: variables first, claims once the token is there.
+        let first = filled("x", "{env:BRACE}-{claim:ref}-{{", None).unwrap();
+        assert_eq!(filled("x", &first, Some(json!({"ref": "main"}))).unwrap(), "{claim:ref}-main-{");
+        assert_eq!(filled("policy", "{\"a\": \"${aws:username}\"}", None).unwrap(), "{\"a\": \"${aws:username}\"}");
+    }
+
+    #[test]
+    fn names_built_from_placeholders_are_sanitised_and_literal_ones_are_not() {
+        assert_eq!(filled("session", "ci/{claim:ref}", Some(json!({"ref": "a/b"}))).unwrap(), "ci-a-b");
+        assert_eq!(filled("session", "a/b", Some(json!({}))).unwrap(), "a/b");
+    }
+
+    #[test]
+    fn what_cannot_be_filled_is_an_error() {
+        assert_eq!(filled("x", "{env:NOT_SET}", None).unwrap_err(), "env-unset");
+        assert_eq!(filled("x", "{claim:reff}", Some(json!({"ref": "main"}))).unwrap_err(), "claim-unknown");
+        assert_eq!(filled("x", "{claim:bad}", Some(json!({"bad": "a\nb"}))).unwrap_err(), "claim-unknown");
+        for name in ["AWS_SECRET_ACCESS_KEY", "CI_JOB_TOKEN", "AWS_ID_TOKEN", "MY_PASSWORD", "TOKEN_LIKE"] {
+            assert_eq!(filled("x", &format!("{{env:{name}}}"), None).unwrap_err(), "env-credential", "{name}");
+        }
+    }
+
+    #[test]
+    fn placeholders_stand_only_where_they_may() {
+        let check = |key: &str, text: &str| {
+            check(&registry(), rule, &section(key, text)).first().map(|error| error.what().to_owned())
+        };
+        assert!(check("endpoint", "https://{env:HOST}").unwrap().contains("no placeholder"));
+        assert!(check("role", "role/{claim:ref}").unwrap().contains("can choose its value"));
+        assert_eq!(check("role", "role/{claim:project_id}"), None);
+        assert!(check("x", "{nonsense}").unwrap().contains("not a placeholder"));
+        assert!(check("x", "{env:GITHUB_TOKEN}").unwrap().contains("credential"));
+    }
+}

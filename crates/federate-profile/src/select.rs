@@ -1,0 +1,309 @@
+//! From a profile to targets that can be exchanged.
+
+use std::sync::Arc;
+
+use federate_core::suggest::nearest;
+use federate_core::{
+    BoundIdentity, ClaimPattern, Claims, CloudTarget, Context, Detection, Error, TargetSource, codes as core_codes,
+};
+use figment::value::Value;
+
+use crate::check::texts;
+use crate::codes;
+use crate::placeholders::{self, Filling};
+use crate::profile::Profile;
+
+impl Profile {
+    /// The targets that `-t` names (globs), else `default_targets`, else the only one.
+    ///
+    /// # Errors
+    /// `target-unknown`, `target-unchosen`.
+    pub fn matching(&self, patterns: &[String]) -> Result<Vec<String>, Error> {
+        let all = self.target_names();
+        let (patterns, origin) = if patterns.is_empty() {
+            let default = self.merged.get(&["default_targets"]);
+            let is_text =
+                default.and_then(|value| self.merged.layer_of(value)).is_some_and(|layer| layer.kind.is_textual());
+            match default.and_then(|value| texts(value, is_text)) {
+                Some(names) => (names, self.origin("default_targets")),
+                None if all.len() == 1 => (vec![all[0].to_owned()], None),
+                None if all.is_empty() => {
+                    return Err(Error::new(
+                        &codes::TARGET_UNKNOWN,
+                        format!("the profile {} has no targets", self.label()),
+                    )
+                    .with_help("add a table [targets.NAME], or choose another profile with -p"));
+                }
+                None => {
+                    return Err(Error::new(
+                        &codes::TARGET_UNCHOSEN,
+                        "the profile has several targets, and none was chosen",
+                    )
+                    .with_help(format!("choose with -t among {}, or set `default_targets`", all.join(", "))));
+                }
+            }
+        } else {
+            (patterns.to_vec(), None)
+        };
+        let mut chosen: Vec<String> = Vec::new();
+        for pattern in &patterns {
+            let before = chosen.len();
+            let matched: Vec<&&str> = all.iter().filter(|name| glob(pattern, name)).collect();
+            chosen.extend(
+                matched
+                    .iter()
+                    .filter(|name| !chosen.iter().any(|known| known == **name))
+                    .map(|name| (**name).to_owned())
+                    .collect::<Vec<_>>(),
+            );
+            if matched.is_empty() && chosen.len() == before {
+                let mut error = Error::new(
+                    &codes::TARGET_UNKNOWN,
+                    format!("no target of the profile {} matches `{pattern}`", self.label()),
+                );
+                if let Some(origin) = &origin {
+                    error = error.with_origin(origin.clone());
+                }
+                return Err(match nearest(pattern, all.iter().copied()) {
+                    Some(near) => error.with_help(format!("did you mean `{near}`?")),
+                    None => error.with_help(format!(
+                        "there are {}",
+                        if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+                    )),
+                });
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// Who vouches for the job: the identity of this name, else the profile's `identity`, else the CI system detected.
+    ///
+    /// # Errors
+    /// `identity-unknown`, `identity-not-detected`, `identity-ambiguous`.
+    pub fn identity(&self, context: &Context, name: Option<&str>) -> Result<BoundIdentity, Error> {
+        let default = self.default_identity();
+        match name.or(default.as_deref()).filter(|name| *name != "auto") {
+            Some(name) => self.named_identity(name),
+            None => self.detected_identity(context),
+        }
+    }
+
+    fn named_identity(&self, name: &str) -> Result<BoundIdentity, Error> {
+        let provider = match (self.identities.get(name), self.registry.identity(name)) {
+            (Some(section), _) => section.provider.clone(),
+            (None, Some(kind)) => match self.section_of(kind.kind)? {
+                Some(bound) => return Ok(bound),
+                None => kind.default_provider(),
+            },
+            (None, None) => return Err(self.unknown_identity(name)),
+        };
+        Ok(BoundIdentity { name: name.to_owned(), provider })
+    }
+
+    /// The configured section of a kind, if there is exactly one.
+    fn section_of(&self, kind: &str) -> Result<Option<BoundIdentity>, Error> {
+        let sections: Vec<_> = self.identities.iter().filter(|(_, section)| section.kind == kind).collect();
+        match sections.as_slice() {
+            [] => Ok(None),
+            [(name, section)] => Ok(Some(BoundIdentity { name: (*name).clone(), provider: section.provider.clone() })),
+            several => {
+                let names: Vec<&str> = several.iter().map(|(name, _)| name.as_str()).collect();
+                Err(Error::new(
+                    &core_codes::IDENTITY_AMBIGUOUS,
+                    format!("the profile has several identities of type {kind}: {}", names.join(", ")),
+                )
+                .with_help("name one with `identity = …`"))
+            }
+        }
+    }
+
+    fn detected_identity(&self, context: &Context) -> Result<BoundIdentity, Error> {
+        let kinds = self.registry.identities().iter();
+        let here: Vec<_> = kinds
+            .filter_map(|kind| match kind.default_provider().detect(context) {
+                Detection::Here { evidence } => Some((kind, evidence)),
+                Detection::NotHere => None,
+            })
+            .collect();
+        match here.as_slice() {
+            [(kind, _)] => Ok(self
+                .section_of(kind.kind)?
+                .unwrap_or_else(|| BoundIdentity { name: kind.kind.to_owned(), provider: kind.default_provider() })),
+            [] => {
+                let known: Vec<&str> = self.registry.identities().iter().map(|kind| kind.kind).collect();
+                Err(Error::new(&core_codes::IDENTITY_NOT_DETECTED, "no CI system was recognised, so nobody vouches for this job")
+                    .with_help(format!("run this in a CI job ({}), name the identity with `identity = …` in the profile, or try `federate sandbox -- federate …`", known.join(", "))))
+            }
+            several => {
+                let seen: Vec<String> =
+                    several.iter().map(|(kind, evidence)| format!("{} ({evidence})", kind.kind)).collect();
+                Err(Error::new(
+                    &core_codes::IDENTITY_AMBIGUOUS,
+                    format!("more than one CI system was recognised: {}", seen.join(" and ")),
+                )
+                .with_help("name the right one with `identity = …` in the profile, or --set identity=NAME"))
+            }
+        }
+    }
+
+    /// The target with placeholders as written: for plans.
+    ///
+    /// # Errors
+    /// `target-unknown`.
+    pub fn as_written(&self, target: &str) -> Result<Arc<dyn CloudTarget>, Vec<Error>> {
+        match self.targets.get(target) {
+            Some(section) => Ok(section.target.clone()),
+            None => Err(vec![Error::new(&codes::TARGET_UNKNOWN, format!("there is no target `{target}`"))]),
+        }
+    }
+
+    /// The targets ready for a session: `{env:…}`, `{profile}` and `{target}` filled and validated again.
+    ///
+    /// # Errors
+    /// Every problem of these targets.
+    pub fn select(&self, context: &Context, targets: &[String]) -> Result<Vec<Arc<dyn TargetSource>>, Vec<Error>> {
+        let mut ready: Vec<Arc<dyn TargetSource>> = Vec::new();
+        let mut errors: Vec<Error> = Vec::new();
+        for name in targets {
+            match self.source(context, name) {
+                Ok(source) => ready.push(Arc::new(source)),
+                Err(found) => {
+                    let new: Vec<Error> = found
+                        .into_iter()
+                        .filter(|error| {
+                            !errors
+                                .iter()
+                                .any(|known| known.what() == error.what() && known.setting() == error.setting())
+                        })
+                        .collect();
+                    errors.extend(new);
+                }
+            }
+        }
+        if errors.is_empty() { Ok(ready) } else { Err(errors) }
+    }
+
+    fn source(&self, context: &Context, name: &str) -> Result<Source, Vec<Error>> {
+        let Some(section) = self.targets.get(name) else {
+            return Err(vec![Error::new(&codes::TARGET_UNKNOWN, format!("there is no target `{name}`"))]);
+        };
+        let in_section = |errors: Vec<Error>| {
+            errors
+                .into_iter()
+                .map(|error| error.in_section(&format!("targets.{}", crate::layer::dotted(&[name.to_owned()]))))
+                .collect::<Vec<_>>()
+        };
+        let identity = self.identity(context, section.identity.as_deref()).map_err(|error| vec![error])?;
+        let Some(kind) = self.registry.target(section.kind) else { return Err(Vec::new()) };
+        let label = self.label();
+        let filling = Filling { env: &context.env, profile: &label, target: name, claims: None };
+        let settings = placeholders::fill(kind.rule, &section.settings, &filling).map_err(in_section)?;
+        let unbound = self.build_target(name, section.kind, &settings).map_err(in_section)?;
+        Ok(Source {
+            profile: self.clone(),
+            name: name.to_owned(),
+            kind: section.kind,
+            identity,
+            settings,
+            unbound,
+            context: context.clone(),
+        })
+    }
+
+    /// Who is meant to get in: `[targets.T.trust] allow` in neutral form.
+    ///
+    /// # Errors
+    /// Every problem of every entry.
+    pub fn allow(&self, context: &Context, target: &str) -> Result<Vec<ClaimPattern>, Vec<Error>> {
+        let mut patterns = Vec::new();
+        let mut errors = Vec::new();
+        for (index, entry) in
+            self.targets.get(target).map(|section| section.allow.as_slice()).unwrap_or_default().iter().enumerate()
+        {
+            let place = format!("targets.{}.trust.allow.{index}", crate::layer::dotted(&[target.to_owned()]));
+            let mut keys = entry.as_object().cloned().unwrap_or_default();
+            let name = keys.remove("identity");
+            let name = name.as_ref().and_then(|name| name.as_str()).unwrap_or_default();
+            let read = self
+                .named_identity(name)
+                .map_err(|error| vec![error.with_setting("identity")])
+                .and_then(|identity| identity.provider.allow(context, &keys.into()));
+            match read {
+                Ok(pattern) => patterns.push(pattern),
+                Err(found) => errors.extend(found.into_iter().map(|error| error.in_section(&place))),
+            }
+        }
+        if errors.is_empty() { Ok(patterns) } else { Err(errors) }
+    }
+}
+
+/// A selected target.
+#[derive(Debug)]
+struct Source {
+    profile: Profile,
+    name: String,
+    kind: &'static str,
+    identity: BoundIdentity,
+    settings: Value,
+    unbound: Arc<dyn CloudTarget>,
+    context: Context,
+}
+
+impl TargetSource for Source {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn identity(&self) -> &BoundIdentity {
+        &self.identity
+    }
+
+    fn unbound(&self) -> &Arc<dyn CloudTarget> {
+        &self.unbound
+    }
+
+    fn bind(&self, claims: &Claims) -> Result<Arc<dyn CloudTarget>, Error> {
+        let Some(kind) = self.profile.registry.target(self.kind) else { return Ok(self.unbound.clone()) };
+        let label = self.profile.label();
+        let filling = Filling { env: &self.context.env, profile: &label, target: &self.name, claims: Some(claims) };
+        let first = |mut errors: Vec<Error>| {
+            if errors.is_empty() {
+                Error::new(&core_codes::SETTING_INVALID, "the target cannot be made")
+            } else {
+                errors.swap_remove(0)
+            }
+        };
+        let settings = placeholders::fill(kind.rule, &self.settings, &filling).map_err(first)?;
+        self.profile.build_target(&self.name, self.kind, &settings).map_err(first)
+    }
+}
+
+/// `*` is any run of characters, `?` any one.
+fn glob(pattern: &str, text: &str) -> bool {
+    fn from(pattern: &[char], text: &[char]) -> bool {
+        match (pattern.split_first(), text.split_first()) {
+            (None, None) => true,
+            (Some(('*', rest)), _) => {
+                from(rest, text) || text.split_first().is_some_and(|(_, left)| from(pattern, left))
+            }
+            (Some(('?', rest)), Some((_, left))) => from(rest, left),
+            (Some((wanted, rest)), Some((found, left))) => wanted == found && from(rest, left),
+            _ => false,
+        }
+    }
+    from(&pattern.chars().collect::<Vec<_>>(), &text.chars().collect::<Vec<_>>())
+}
+
+impl Profile {
+    /// Problems of `allow` lists, which only an identity adapter can find.
+    pub(crate) fn problems_of_trust(&self, options: &crate::load::LoadOptions) -> Vec<Error> {
+        let context = crate::offline::context(options, self.policy());
+        let names: Vec<String> = self.target_names().into_iter().map(str::to_owned).collect();
+        names
+            .iter()
+            .filter_map(|name| self.allow(&context, name).err())
+            .flatten()
+            .map(|error| self.locate(error))
+            .collect()
+    }
+}
