@@ -69,6 +69,16 @@ impl Pattern {
         self.0.iter().map(|piece| if let Piece::Text(text) = piece { Some(text.as_str()) } else { None }).collect()
     }
 
+    /// A text that the pattern matches: `any` stands for every run of characters, `digits` for every id.
+    pub fn example(&self, any: &str, digits: &str) -> String {
+        let texts = self.0.iter().map(|piece| match piece {
+            Piece::Text(text) => text.as_str(),
+            Piece::Any => any,
+            Piece::Digits => digits,
+        });
+        texts.collect()
+    }
+
     /// Does the pattern match the whole text? Case matters.
     pub fn matches(&self, text: &str) -> bool {
         fn from(pieces: &[Piece], text: &str) -> bool {
@@ -196,6 +206,8 @@ mod tests {
         assert!(!ids.matches("repo:o@/r@7:x") && !ids.matches("repo:o@12x/r@7:x"));
         assert_eq!(ids.to_string(), "repo:o@<id>/r@<id>:x");
         assert_eq!(ids.as_exact(), None);
+        assert_eq!(ids.example("", "7"), "repo:o@7/r@7:x");
+        assert!(glob.matches(&glob.example("main", "")));
         assert_eq!(Pattern::exact("x").then("y").as_exact().as_deref(), Some("xy"));
     }
 
