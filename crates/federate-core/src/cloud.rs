@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::http::Request;
 use crate::identity::{Audiences, Renewal};
 use crate::policy::Policy;
+use crate::secret::Secret;
 use crate::token::IdToken;
 
 /// One configured principal of a cloud.
@@ -91,4 +92,10 @@ pub trait Cloud: Send + Sync {
     /// # Errors
     /// Where they are there but damaged.
     fn from_env(&self, context: &Context, target: &str) -> Result<Option<Credentials>, Error>;
+
+    /// The credentials as the cloud's SDKs want them of a program that their configuration names: one JSON document.
+    /// `None` where the cloud's SDKs know no such program.
+    fn credential_process(&self, _credentials: &Credentials) -> Option<Secret> {
+        None
+    }
 }
