@@ -1,1 +1,20 @@
 //! Azure applications and managed identities: workload identity federation with Microsoft Entra.
+//!
+//! The ID token is the client assertion of an OAuth 2.0 client credentials grant
+//! (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>).
+
+mod clouds;
+mod codes;
+mod endpoint;
+mod environment;
+mod refusal;
+mod response;
+mod settings;
+mod target;
+mod validate;
+mod whoami;
+
+pub use codes::ALL as CODES;
+pub use environment::AzureCloud;
+pub use settings::Settings;
+pub use target::Azure;

@@ -1,0 +1,316 @@
+//! One application, and the exchange that signs in as it.
+
+use async_trait::async_trait;
+use federate_core::template::is_literal;
+use federate_core::{
+    Audiences, Cloud, CloudTarget, Code, Context, Credentials, Error, Field, IdToken, PlaceholderRule, Policy,
+    Principal, Reach, Request, TargetAdapter,
+};
+
+use crate::clouds::{CloudName, is_own_host};
+use crate::endpoint::{Place, authority, join, resource_manager, sandbox};
+use crate::environment::AzureCloud;
+use crate::response::AccessToken;
+use crate::settings::Settings;
+use crate::{codes, refusal, response, validate, whoami};
+
+/// The assertion type of RFC 7523 section 2.2.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// An Azure application or user-assigned managed identity that trusts the job's ID token.
+#[derive(Clone, Debug)]
+pub struct Azure {
+    settings: Settings,
+}
+
+impl Azure {
+    fn audience(&self) -> &str {
+        self.settings.audience.as_deref().unwrap_or(self.settings.cloud().facts().audience)
+    }
+
+    fn scopes(&self) -> Vec<String> {
+        match &self.settings.scopes {
+            Some(scopes) => scopes.clone(),
+            None => vec![format!("{}/.default", resource_manager(&self.settings).url)],
+        }
+    }
+
+    fn request(&self, place: &Place, scope: &str, token: Option<&IdToken>) -> Result<Request, Error> {
+        let known = |text: &str| {
+            if is_literal(text) { Field::Plain(text.to_owned()) } else { Field::Later(text.to_owned()) }
+        };
+        let assertion = match token {
+            Some(token) => Field::Secret(token.raw().clone()),
+            None => Field::Later("the ID token".to_owned()),
+        };
+        let fields = [
+            ("client_id", known(&self.settings.client_id)),
+            ("scope", scope.into()),
+            ("grant_type", "client_credentials".into()),
+            ("client_assertion_type", JWT_BEARER.into()),
+            ("client_assertion", assertion),
+        ];
+        let url = join(place, &format!("{}/oauth2/v2.0/token", self.settings.tenant_id))?;
+        let fields = fields.into_iter().map(|(name, field)| (name.to_owned(), field)).collect();
+        Ok(Request::form("client credentials grant", url, place.reach.clone(), fields)
+            .with_header("accept", "application/json")
+            .with_classify(refusal::classify))
+    }
+
+    async fn access_token(&self, context: &Context, token: &IdToken, scope: &str) -> Result<AccessToken, Error> {
+        let answer = context.send(&self.request(&authority(&self.settings, context), scope, Some(token))?).await?;
+        if answer.status == 200 {
+            return response::access_token(&answer, context.host.now());
+        }
+        Err(refusal::error(&self.settings, self.audience(), scope, token, &answer))
+    }
+
+    /// Authority and Resource Manager as other programs have to be told, and whether they are the cloud's own.
+    fn handed_out(&self, context: &Context) -> (String, String, bool) {
+        let (authority, manager) = (authority(&self.settings, context), resource_manager(&self.settings));
+        match sandbox(context) {
+            Some(url) => (url.clone(), url, true),
+            None => {
+                let is_explicit = authority.reach != Reach::BuiltIn || manager.reach != Reach::BuiltIn;
+                (authority.url, manager.url, is_explicit)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl CloudTarget for Azure {
+    fn kind(&self) -> &'static str {
+        Self::KIND
+    }
+
+    fn audiences(&self, _customary: Option<&str>) -> Audiences {
+        Audiences::one(self.audience())
+    }
+
+    fn permitted(&self, context: &Context, policy: &Policy) -> Result<(), Error> {
+        for place in [authority(&self.settings, context), resource_manager(&self.settings)] {
+            policy.check_url(&join(&place, "")?, &place.reach)?;
+        }
+        if is_literal(&self.settings.tenant_id) {
+            policy.check_tenant(&self.settings.tenant_id).map_err(|error| error.with_setting("tenant_id"))?;
+        }
+        Ok(())
+    }
+
+    fn plan(&self, context: &Context, token: Option<&IdToken>) -> Result<Vec<Request>, Error> {
+        let place = authority(&self.settings, context);
+        self.scopes().iter().map(|scope| self.request(&place, scope, token)).collect()
+    }
+
+    async fn exchange(&self, context: &Context, token: &IdToken) -> Result<Credentials, Error> {
+        self.permitted(context, &context.policy)?;
+        let place = authority(&self.settings, context);
+        if place.reach != Reach::BuiltIn {
+            context.reporter.note(&format!("Entra is asked at {}, not at the cloud's own authority", place.url));
+        }
+        let mut first: Option<AccessToken> = None;
+        for scope in self.scopes() {
+            let access = self.access_token(context, token, &scope).await?;
+            first.get_or_insert(access);
+        }
+        let (authority_host, resource_manager_url, is_explicit) = self.handed_out(context);
+        let expires = first.as_ref().map(|access| access.expires);
+        let mut credentials = Credentials::new(Self::KIND, expires)
+            .with_plain("tenant_id", &self.settings.tenant_id)
+            .with_plain("client_id", &self.settings.client_id)
+            .with_plain("authority_host", authority_host)
+            .with_plain("resource_manager_url", resource_manager_url)
+            .with_plain("cloud", self.settings.cloud().facts().name)
+            .with_plain("audience", self.audience())
+            .with_plain("explicit_hosts", is_explicit.to_string())
+            .with_plain("az_login", self.settings.az_login.to_string());
+        if let Some(subscription) = &self.settings.subscription_id {
+            credentials = credentials.with_plain("subscription_id", subscription);
+        }
+        if let Some(access) = first {
+            credentials = credentials.with_secret("access_token", access.token);
+        }
+        Ok(credentials)
+    }
+
+    async fn whoami(&self, context: &Context, credentials: &Credentials) -> Result<Principal, Error> {
+        let manager = resource_manager(&self.settings);
+        let scope = format!("{}/.default", manager.url);
+        if let Some(access) = credentials.secret("access_token") {
+            let is_for_manager = self.scopes().first().is_some_and(|first| *first == scope);
+            return whoami::principal(context, &manager, access, credentials.expires, is_for_manager).await;
+        }
+        // Inside `federate exec` the child holds the ID token, as Azure's SDKs want it; who it makes of it is asked anew.
+        let raw = credentials.secret("id_token").cloned().ok_or_else(|| {
+            Error::new(&federate_core::codes::USAGE, "these are not the credentials of an Azure application")
+                .with_help("run the command inside `federate exec`")
+        })?;
+        let token = IdToken::parse(raw, "AZURE_FEDERATED_TOKEN_FILE")?;
+        let access = self.access_token(context, &token, &scope).await?;
+        whoami::principal(context, &manager, &access.token, Some(access.expires), true).await
+    }
+}
+
+impl TargetAdapter for Azure {
+    const KIND: &'static str = "azure";
+    const SUMMARY: &'static str =
+        "an Azure application or managed identity: Entra's client credentials grant with the ID token as assertion";
+    const FILLS: &'static [(&'static str, &'static str)] = &[
+        ("AZURE_TENANT_ID", "tenant_id"),
+        ("ARM_TENANT_ID", "tenant_id"),
+        ("AZURE_CLIENT_ID", "client_id"),
+        ("ARM_CLIENT_ID", "client_id"),
+        ("AZURE_SUBSCRIPTION_ID", "subscription_id"),
+        ("ARM_SUBSCRIPTION_ID", "subscription_id"),
+    ];
+    type Settings = Settings;
+
+    fn new(_name: &str, settings: Settings) -> Result<Self, Vec<Error>> {
+        let problems = validate::problems(&settings);
+        if problems.is_empty() { Ok(Self { settings }) } else { Err(problems) }
+    }
+
+    fn cloud() -> &'static dyn Cloud {
+        &AzureCloud
+    }
+
+    fn is_own_host(host: &str) -> bool {
+        is_own_host(host)
+    }
+
+    fn placeholder_rule(key: &str) -> PlaceholderRule {
+        match key {
+            "tenant_id" | "client_id" | "subscription_id" => PlaceholderRule::ImmutableClaims,
+            _ => PlaceholderRule::Forbidden,
+        }
+    }
+
+    const CODES: &'static [&'static Code] = codes::ALL;
+}
+
+/// The cloud that a name in some credentials stands for.
+pub(crate) fn cloud_named(credentials: &Credentials) -> CloudName {
+    credentials.plain("cloud").and_then(CloudName::by_name).unwrap_or_default()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use federate_core::Secret;
+    use federate_core::testing::{Fixture, fixture, id_token, jwt};
+    use serde_json::json;
+
+    pub(crate) const ACCESS: &str = r#"{"token_type":"Bearer","expires_in":3599,"access_token":"canary"}"#;
+
+    pub(crate) fn azure(changes: serde_json::Value) -> Azure {
+        let mut settings = json!({
+            "tenant_id": "00000000-0000-0000-0000-000000000001",
+            "client_id": "00000000-0000-0000-0000-000000000002",
+        });
+        for (key, value) in changes.as_object().unwrap() {
+            settings[key] = value.clone();
+        }
+        Azure::new("azure", serde_json::from_value(settings).unwrap()).unwrap()
+    }
+
+    fn token() -> IdToken {
+        id_token(&json!({"iss": "https://gitlab.com", "aud": "api://AzureADTokenExchange", "sub": "s"}))
+    }
+
+    fn sent(fixture: &Fixture) -> Vec<(String, String)> {
+        let one = |request: &Request| {
+            let form = request.encoded_form().map(|form| form.reveal().to_owned()).unwrap_or_default();
+            (request.url.to_string(), form)
+        };
+        fixture.http.requests().iter().map(one).collect()
+    }
+
+    #[tokio::test]
+    async fn one_exchange() {
+        let fixture = fixture(&[], is_own_host);
+        fixture.http.answer(200, "application/json", ACCESS);
+        let credentials = azure(json!({})).exchange(&fixture.context, &token()).await.unwrap();
+        let (url, form) = &sent(&fixture)[0];
+        assert_eq!(url, "https://login.microsoftonline.com/00000000-0000-0000-0000-000000000001/oauth2/v2.0/token");
+        assert!(
+            form.starts_with(
+                "client_id=00000000-0000-0000-0000-000000000002&scope=https%3A%2F%2Fmanagement.azure.com%2F.default&grant_type=client_credentials&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=ey"
+            ),
+            "{form}"
+        );
+        assert_eq!(credentials.plain("resource_manager_url"), Some("https://management.azure.com"));
+        assert!(fixture.reporter.lines().is_empty() && !format!("{credentials:?}").contains("canary"));
+    }
+
+    #[tokio::test]
+    async fn every_scope_is_asked_for_and_other_authorities_are_announced() {
+        let fixture = fixture(&[("AZURE_AUTHORITY_HOST", "https://127.0.0.1:4443/")], is_own_host);
+        fixture.http.answer(200, "application/json", ACCESS);
+        fixture.http.answer(200, "application/json", ACCESS);
+        let scopes = json!(["https://vault.azure.net/.default", "https://graph.microsoft.com/.default"]);
+        azure(json!({"scopes": scopes})).exchange(&fixture.context, &token()).await.unwrap();
+        let sent = sent(&fixture);
+        assert!(sent.len() == 2 && sent[1].1.contains("graph.microsoft.com"));
+        assert!(fixture.reporter.lines()[0].contains("https://127.0.0.1:4443"));
+    }
+
+    #[tokio::test]
+    async fn a_stranger_is_sent_nothing() {
+        for (changes, variables) in [
+            (json!({"authority_host": "https://login.microsoftonline.com.evil.test"}), &[][..]),
+            (json!({"resource_manager_url": "https://evil.test"}), &[][..]),
+            (json!({}), &[("AZURE_AUTHORITY_HOST", "https://evil.test")][..]),
+        ] {
+            let fixture = fixture(variables, is_own_host);
+            let error = azure(changes).exchange(&fixture.context, &token()).await.unwrap_err();
+            assert_eq!(error.code().name, "host-not-allowed");
+            assert!(fixture.http.requests().is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn whoami_reads_the_token_and_lists_subscriptions() {
+        let fixture = fixture(&[], is_own_host);
+        let access = jwt(&json!({"appid": "app-1", "tid": "tenant-1", "oid": "object-1"}));
+        let page = json!({"value": [{"subscriptionId": "s-1", "displayName": "Prod", "state": "Enabled"}]});
+        fixture.http.answer(200, "application/json", page.to_string());
+        let credentials = Credentials::new("azure", None).with_secret("access_token", Secret::new(access));
+        let principal = azure(json!({})).whoami(&fixture.context, &credentials).await.unwrap();
+        assert_eq!(principal.headline, "application app-1 in tenant tenant-1");
+        assert_eq!(principal.facts["subscriptions"][0]["id"], "s-1");
+        assert_eq!(sent(&fixture)[0].0, "https://management.azure.com/subscriptions?api-version=2022-12-01");
+    }
+
+    #[tokio::test]
+    async fn whoami_of_a_child_exchanges_its_token() {
+        let fixture = fixture(&[], is_own_host);
+        let access = jwt(&json!({"azp": "app-1", "tid": "tenant-1"}));
+        fixture.http.answer(200, "application/json", json!({"access_token": access, "expires_in": 3599}).to_string());
+        fixture.http.answer(200, "application/json", r#"{"value":[]}"#);
+        let credentials =
+            Credentials::new("azure", None).with_secret("id_token", Secret::new(jwt(&json!({"sub": "s"}))));
+        let principal = azure(json!({})).whoami(&fixture.context, &credentials).await.unwrap();
+        assert_eq!(principal.headline, "application app-1 in tenant tenant-1");
+        assert!(sent(&fixture)[0].1.contains("client_assertion="));
+    }
+
+    #[test]
+    fn policy_and_plan_need_no_network() {
+        let fixture = fixture(&[], is_own_host);
+        let policy = Policy {
+            allowed_tenants: Some(vec!["other".to_owned()]),
+            own_hosts: vec![is_own_host],
+            ..Policy::default()
+        };
+        let target = azure(json!({"client_id": "{env:APP}"}));
+        assert_eq!(target.permitted(&fixture.context, &policy).unwrap_err().setting(), Some("tenant_id"));
+        let shown = target.plan(&fixture.context, None).unwrap()[0].shown();
+        assert_eq!(shown["parameters"]["client_assertion"], "(the ID token)");
+        assert_eq!(shown["parameters"]["client_id"], "({env:APP})");
+        assert_eq!(
+            azure(json!({"cloud": "usgovernment"})).audiences(Some("x")).first(),
+            "api://AzureADTokenExchangeUSGov"
+        );
+    }
+}
