@@ -1,0 +1,219 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use federate_core::testing::NOW;
+use serde_json::json;
+
+use super::*;
+use crate::sigv4::tests::sign;
+use crate::stage::SandboxTarget;
+use crate::testing::{ROLE, aws_target, azure_target, post, text, token, world, world_of};
+
+const AT: &str = "20260504T100000Z";
+
+fn with(world: &World, changes: &[(&str, &str)]) -> Reply {
+    let token = token(world, "sts.amazonaws.com");
+    let mut form = vec![
+        ("Action", "AssumeRoleWithWebIdentity"),
+        ("Version", "2011-06-15"),
+        ("RoleArn", ROLE),
+        ("RoleSessionName", "ledger-1234"),
+        ("WebIdentityToken", token.as_str()),
+    ];
+    for (name, value) in changes {
+        form.retain(|(key, _)| key != name);
+        form.push((name, value));
+    }
+    reply(world, &post("/", &form))
+}
+
+/// Code, text and the reason that the report gives.
+fn refused(reply: &Reply) -> (u16, String, String) {
+    let body = text(reply);
+    let part = |name: &str| {
+        let after = body.split_once(&format!("<{name}>")).map_or("", |(_, after)| after);
+        after.split_once('<').map_or("", |(text, _)| text).to_owned()
+    };
+    let reason = reply.event.reason.clone().unwrap_or_default();
+    (reply.answer.status, part("Code"), format!("{} ({reason})", part("Message")))
+}
+
+fn only_session(world: &World) -> (String, Session) {
+    let sessions = world.sessions();
+    let (id, session) = sessions.iter().next().expect("a session");
+    (id.clone(), session.clone())
+}
+
+#[test]
+fn a_job_on_main_becomes_the_role() {
+    for ci in ["gitlab", "github"] {
+        let world = world(ci, &[]);
+        let reply = with(&world, &[("DurationSeconds", "900")]);
+        let body = text(&reply);
+        assert_eq!(reply.answer.status, 200, "{body}");
+        for part in [
+            "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">",
+            "<Arn>arn:aws:sts::111122223333:assumed-role/deploy/ledger-1234</Arn>",
+            "<Audience>sts.amazonaws.com</Audience>",
+            "<Provider>arn:aws:iam::111122223333:oidc-provider/",
+            "<Expiration>2026-05-04T10:15:00Z</Expiration>",
+            "<AccessKeyId>ASIA",
+        ] {
+            assert!(body.contains(part), "{part}: {body}");
+        }
+        let (_, session) = only_session(&world);
+        assert!(!reply.event.to_string().contains(session.secret_access_key.reveal()));
+        assert_eq!(reply.event.outcome, "arn:aws:sts::111122223333:assumed-role/deploy/ledger-1234");
+    }
+}
+
+#[test]
+fn a_job_that_is_not_meant_is_refused_with_the_reason() {
+    for (claims, part) in [
+        (&[("ref", "other")][..], "`ref` is `other`, expected `main`"),
+        (&[("project_path", "mallory/ledger")], "`project_path` is `mallory/ledger`"),
+        (&[("ref", "main"), ("ref_type", "tag")], "`ref_type` is `tag`"),
+    ] {
+        let (status, code, text) = refused(&with(&world("gitlab", claims), &[]));
+        assert_eq!((status, code.as_str()), (403, "AccessDenied"), "{claims:?}");
+        assert!(text.starts_with("Not authorized to perform sts:AssumeRoleWithWebIdentity"), "{text}");
+        assert!(text.contains(part), "{text}");
+    }
+    let mut closed = aws_target("aws");
+    closed.allow.clear();
+    let reply = with(&world_of("gitlab", None, &[], vec![closed]), &[]);
+    assert_eq!(refused(&reply).1, "AccessDenied");
+    assert_eq!(reply.event.lines[0], "[targets.aws.trust]");
+    let reply = with(&world("gitlab", &[]), &[("RoleArn", "arn:aws:iam::111122223333:role/other")]);
+    assert!(refused(&reply).2.contains("does not exist"));
+}
+
+#[test]
+fn a_token_that_is_not_one_is_refused_as_sts_does() {
+    let past = (NOW - 10).to_string();
+    let future = (NOW + 600).to_string();
+    for (claims, code, part) in [
+        (
+            &[("iss", "https://evil.test")][..],
+            "InvalidIdentityToken",
+            "No OpenIDConnect provider found in your account for https://evil.test",
+        ),
+        (
+            &[("exp", past.as_str())],
+            "ExpiredTokenException",
+            "Token expired: current date/time 1777888800 must be before the expiration date/time 1777888790",
+        ),
+        (&[("nbf", future.as_str())], "InvalidIdentityToken", "not yet valid"),
+        (&[("aud", "someone-else")], "InvalidIdentityToken", "Incorrect token audience"),
+        (&[("aud", r#"["sts.amazonaws.com","b"]"#)], "InvalidIdentityToken", "Incorrect token audience"),
+        (&[("azp", "someone-else")], "InvalidIdentityToken", "Incorrect token audience"),
+    ] {
+        let (status, found, text) = refused(&with(&world("gitlab", claims), &[]));
+        assert_eq!((status, found.as_str()), (400, code), "{claims:?}: {text}");
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn signatures_are_checked() {
+    let world = world("gitlab", &[]);
+    let real = token(&world, "sts.amazonaws.com");
+    let parts: Vec<&str> = real.split('.').collect();
+    let encode = |json: Json| URL_SAFE_NO_PAD.encode(json.to_string());
+    let payload: Json = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
+    let mut forged = payload.clone();
+    forged["project_path"] = json!("mallory/ledger");
+    for (token, part) in [
+        (format!("{}.{}.{}", parts[0], encode(forged), parts[2]), "is not a valid JWT"),
+        (format!("{}.{}.{}", encode(json!({"alg": "RS256", "kid": "x"})), parts[1], parts[2]), "provider,  please"),
+        (format!("{}.{}.", encode(json!({"alg": "none"})), parts[1]), "is not a valid JWT"),
+        ("canary-no-token".to_owned(), "is not a valid JWT"),
+    ] {
+        let reply = with(&world, &[("WebIdentityToken", &token)]);
+        let (status, code, text) = refused(&reply);
+        assert_eq!((status, code.as_str()), (400, "InvalidIdentityToken"), "{text}");
+        assert!(text.contains(part) && !text.contains("canary"), "{text}");
+    }
+}
+
+#[test]
+fn parameters_are_checked_first() {
+    let world = world("gitlab", &[("exp", "1")]);
+    for (change, code) in [
+        (("RoleSessionName", "a b"), "ValidationError"),
+        (("DurationSeconds", "60"), "ValidationError"),
+        (("Policy", "{"), "MalformedPolicyDocument"),
+        (("Version", "2010-01-01"), "InvalidAction"),
+        (("Action", "GetFederationToken"), "InvalidAction"),
+    ] {
+        assert_eq!(refused(&with(&world, &[change])).1, code, "{change:?}");
+    }
+}
+
+fn action(name: &str, form: &[(&str, &str)]) -> Incoming {
+    let mut all = vec![("Action", name), ("Version", "2011-06-15")];
+    all.extend(form);
+    post("/", &all)
+}
+
+#[test]
+fn who_signed_is_told_who_they_are() {
+    let world = world("gitlab", &[]);
+    with(&world, &[]);
+    let (id, session) = only_session(&world);
+    let good = reply(&world, &sign(action("GetCallerIdentity", &[]), &id, &session, AT));
+    assert!(text(&good).contains("<Arn>arn:aws:sts::111122223333:assumed-role/deploy/ledger-1234</Arn>"));
+    let mut other_key = session.clone();
+    other_key.secret_access_key = federate_core::Secret::new("wrong");
+    let mut other_token = session.clone();
+    other_token.session_token = federate_core::Secret::new("wrong");
+    for (id, session, at, code) in [
+        (id.as_str(), &other_key, AT, "SignatureDoesNotMatch"),
+        (id.as_str(), &other_token, AT, "InvalidClientTokenId"),
+        ("ASIAUNKNOWN", &session, AT, "InvalidClientTokenId"),
+        (id.as_str(), &session, "20260504T093000Z", "SignatureDoesNotMatch"),
+    ] {
+        let reply = reply(&world, &sign(action("GetCallerIdentity", &[]), id, session, at));
+        assert_eq!((reply.answer.status, refused(&reply).1.as_str()), (403, code));
+    }
+    world.sessions().get_mut(&id).unwrap().expires = world.now();
+    let late = reply(&world, &sign(action("GetCallerIdentity", &[]), &id, &session, AT));
+    assert_eq!(refused(&late).1, "ExpiredToken");
+}
+
+fn chained() -> Vec<SandboxTarget> {
+    let mut target = aws_target("aws");
+    target.settings["chain"] = json!([{"role_arn": "arn:aws:iam::444455556666:role/hub", "external_id": "x-1"}]);
+    vec![target, azure_target("azure")]
+}
+
+#[test]
+fn a_chain_is_walked_with_its_external_id_for_an_hour_at_most() {
+    let world = world_of("gitlab", None, &[], chained());
+    with(&world, &[]);
+    let (id, session) = only_session(&world);
+    let hop = |changes: &[(&str, &str)]| {
+        let mut form =
+            vec![("RoleArn", "arn:aws:iam::444455556666:role/hub"), ("RoleSessionName", "hop"), ("ExternalId", "x-1")];
+        for (name, value) in changes {
+            form.retain(|(key, _)| key != name);
+            form.push((name, value));
+        }
+        reply(&world, &sign(action("AssumeRole", &form), &id, &session, AT))
+    };
+    assert_eq!(hop(&[("SourceIdentity", "ci")]).event.outcome, "arn:aws:sts::444455556666:assumed-role/hub/hop");
+    for (change, code, part) in [
+        (
+            ("ExternalId", "guess"),
+            "AccessDenied",
+            "User: arn:aws:sts::111122223333:assumed-role/deploy/ledger-1234 is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::444455556666:role/hub",
+        ),
+        (("RoleArn", "arn:aws:iam::444455556666:role/admin"), "AccessDenied", "no chain"),
+        (("DurationSeconds", "7200"), "ValidationError", "1 hour session limit"),
+    ] {
+        let (_, found, text) = refused(&hop(&[change]));
+        assert_eq!(found, code);
+        assert!(text.contains(part), "{text}");
+    }
+    let unsigned = reply(&world, &action("AssumeRole", &[]));
+    assert_eq!(refused(&unsigned).1, "MissingAuthenticationToken");
+}
