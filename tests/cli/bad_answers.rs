@@ -6,7 +6,16 @@ use crate::support::{Canned, SECRET_KEY, Workshop, http, sts_error, sts_success}
 fn refused(endpoint: &str) -> (i32, String) {
     let workshop = Workshop::gitlab_aws(endpoint);
     let marker = workshop.path("child-ran");
-    let done = workshop.run_quietly(&["exec", "-o", "json", "--set", "network.max_tries=2", "--", "touch", &marker.display().to_string()]);
+    let done = workshop.run_quietly(&[
+        "exec",
+        "-o",
+        "json",
+        "--set",
+        "network.max_tries=2",
+        "--",
+        "touch",
+        &marker.display().to_string(),
+    ]);
     assert!(!marker.exists(), "the child ran");
     assert_eq!(done.code, 125, "{}", done.stderr);
     assert_eq!(done.stdout, "");
@@ -33,7 +42,10 @@ fn answers_that_are_not_the_protocol() {
         ("html", http("200 OK", "text/html", "<html><body>It works!</body></html>")),
         ("empty", http("200 OK", "text/xml", "")),
         ("half", http("200 OK", "text/xml", &body[..body.len() / 2])),
-        ("no secret", http("200 OK", "text/xml", &body.replace(&format!("<SecretAccessKey>{SECRET_KEY}</SecretAccessKey>"), ""))),
+        (
+            "no secret",
+            http("200 OK", "text/xml", &body.replace(&format!("<SecretAccessKey>{SECRET_KEY}</SecretAccessKey>"), "")),
+        ),
         ("empty secret", http("200 OK", "text/xml", &body.replace(SECRET_KEY, ""))),
     ] {
         assert_eq!(answered(&answer), (5, "response-invalid".to_owned()), "{name}");
@@ -49,7 +61,10 @@ fn two_mebibytes_are_too_many() {
 #[test]
 fn a_redirect_is_not_followed() {
     let stranger = Canned::answering(sts_success());
-    let redirect = format!("HTTP/1.1 307 Temporary Redirect\r\nLocation: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", stranger.url);
+    let redirect = format!(
+        "HTTP/1.1 307 Temporary Redirect\r\nLocation: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        stranger.url
+    );
     assert_eq!(answered(&redirect), (5, "network-redirect".to_owned()));
     assert!(stranger.requests().is_empty());
 }
@@ -66,7 +81,11 @@ fn a_connection_that_breaks_and_one_that_is_not_there() {
 
 #[test]
 fn refusals_carry_the_clouds_code() {
-    let sts = Canned::answering(sts_error("403 Forbidden", "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"));
+    let sts = Canned::answering(sts_error(
+        "403 Forbidden",
+        "AccessDenied",
+        "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+    ));
     let workshop = Workshop::gitlab_aws(&sts.url);
     let done = workshop.run_quietly(&["env", "-o", "json"]);
     assert_eq!(done.code, 4, "{}", done.stderr);

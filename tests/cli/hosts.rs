@@ -35,7 +35,11 @@ fn an_endpoint_of_a_stranger_in_a_variable() {
     for variable in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL", "FEDERATE__TARGETS__AWS__ENDPOINT_URL"] {
         let mut workshop = Workshop::new();
         let base = aws_base("https://sts.eu-west-1.amazonaws.com");
-        let base = if variable.starts_with("FEDERATE") { base } else { base.lines().filter(|line| !line.starts_with("endpoint_url")).map(|line| format!("{line}\n")).collect() };
+        let base = if variable.starts_with("FEDERATE") {
+            base
+        } else {
+            base.lines().filter(|line| !line.starts_with("endpoint_url")).map(|line| format!("{line}\n")).collect()
+        };
         workshop.profile("base", &base).gitlab_job().set(variable, "https://evil.test");
         assert_refused(&workshop, &[]);
     }
@@ -60,7 +64,8 @@ fn what_the_machines_owner_allows_is_asked() {
 #[test]
 fn no_layer_of_a_repository_widens_the_policy() {
     let mut workshop = Workshop::gitlab_aws("https://evil.test");
-    workshop.profile("base", &format!("{}\n[policy]\nallowed_hosts = [\"evil.test\"]\n", aws_base("https://evil.test")));
+    workshop
+        .profile("base", &format!("{}\n[policy]\nallowed_hosts = [\"evil.test\"]\n", aws_base("https://evil.test")));
     for arguments in [vec!["env"], vec!["env", "--set", "policy.allowed_hosts=[\"evil.test\"]"]] {
         let done = workshop.run_quietly(&arguments);
         assert_eq!(done.code, 2, "{}", done.stderr);
@@ -89,7 +94,15 @@ fn an_issuer_of_a_stranger() {
         serde_json::json!({"iss": "https://gitlab.evil.test", "aud": "https://gitlab.evil.test"}),
     ));
     let mut workshop = Workshop::gitlab_aws(&sts.url);
-    workshop.profile("base", &format!("[identities.gitlab]\ntype = \"gitlab\"\nissuer = \"https://gitlab.evil.test\"\n\n{}", aws_base(&sts.url))).set("AWS_ID_TOKEN", &token);
+    workshop
+        .profile(
+            "base",
+            &format!(
+                "[identities.gitlab]\ntype = \"gitlab\"\nissuer = \"https://gitlab.evil.test\"\n\n{}",
+                aws_base(&sts.url)
+            ),
+        )
+        .set("AWS_ID_TOKEN", &token);
     assert_refused(&workshop, &[]);
     assert!(sts.requests().is_empty());
     workshop.set("FEDERATE_ALLOWED_HOSTS", "gitlab.evil.test");

@@ -1,11 +1,5 @@
 //! The whole command line, as a person or a CI system uses it: on loopback alone, in an environment of its own.
 
 mod bad_answers;
-mod bad_input;
-mod exec;
-mod formats;
 mod hosts;
-mod profiles;
-mod reference;
-mod sandbox;
 mod support;

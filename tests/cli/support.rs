@@ -61,7 +61,10 @@ impl Workshop {
     /// The variables of a GitLab job, with one ID token for `https://gitlab.com`.
     pub fn gitlab_job(&mut self) -> &mut Self {
         let token = jwt(&gitlab_claims());
-        self.set("CI", "true").set("GITLAB_CI", "true").set("CI_SERVER_URL", "https://gitlab.com").set("AWS_ID_TOKEN", &token)
+        self.set("CI", "true")
+            .set("GITLAB_CI", "true")
+            .set("CI_SERVER_URL", "https://gitlab.com")
+            .set("AWS_ID_TOKEN", &token)
     }
 
     pub fn profile(&mut self, name: &str, text: &str) -> &mut Self {
@@ -161,12 +164,17 @@ pub fn sts_success() -> String {
 
 /// What STS answers when it refuses.
 pub fn sts_error(status: &str, code: &str, message: &str) -> String {
-    let body = format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>r-2</RequestId></ErrorResponse>");
+    let body = format!(
+        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>r-2</RequestId></ErrorResponse>"
+    );
     http(status, "text/xml", &body)
 }
 
 pub fn http(status: &str, content_type: &str, body: &str) -> String {
-    format!("HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 /// A server on loopback that gives every request the same answer and remembers what it was sent.
@@ -204,7 +212,11 @@ fn serve(mut stream: TcpStream, answer: &str, seen: &Mutex<Vec<String>>) {
         received.extend_from_slice(&buffer[..count]);
         let text = String::from_utf8_lossy(&received).into_owned();
         let complete = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
-            let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(|value| value.trim().parse::<usize>().unwrap_or(0)));
+            let length = head.lines().find_map(|line| {
+                line.to_ascii_lowercase()
+                    .strip_prefix("content-length:")
+                    .map(|value| value.trim().parse::<usize>().unwrap_or(0))
+            });
             body.len() >= length.unwrap_or(0)
         });
         if complete || count == 0 {

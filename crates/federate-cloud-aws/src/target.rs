@@ -44,18 +44,15 @@ impl Aws {
     }
 
     fn check_account(&self, policy: &Policy, account: &str, setting: &str) -> Result<(), Error> {
-        if let Some(allowed) = &self.settings.allowed_account_ids {
-            if !allowed.iter().any(|entry| entry == account) {
-                return Err(Error::new(
-                    &core_codes::ACCOUNT_NOT_ALLOWED,
-                    format!(
-                        "the role is in account {account}, and `allowed_account_ids` has only {}",
-                        allowed.join(", ")
-                    ),
-                )
-                .with_setting(setting)
-                .with_help("correct the role's ARN, or add the account to `allowed_account_ids`"));
-            }
+        if let Some(allowed) = &self.settings.allowed_account_ids
+            && !allowed.iter().any(|entry| entry == account)
+        {
+            return Err(Error::new(
+                &core_codes::ACCOUNT_NOT_ALLOWED,
+                format!("the role is in account {account}, and `allowed_account_ids` has only {}", allowed.join(", ")),
+            )
+            .with_setting(setting)
+            .with_help("correct the role's ARN, or add the account to `allowed_account_ids`"));
         }
         policy.check_account(account).map_err(|error| error.with_setting(setting))
     }

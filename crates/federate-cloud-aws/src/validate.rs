@@ -17,19 +17,19 @@ pub(crate) fn problems(settings: &Settings) -> Vec<Error> {
     let mut check = Check(Vec::new());
     check.role("role_arn", &settings.role_arn, settings.region.as_deref());
     check.session_name("session_name", &settings.session_name);
-    if let Some(region) = settings.region.as_deref().filter(|region| is_literal(region)) {
-        if partition::of_region(region).is_none() {
-            check.fail("region", format!("`{region}` is not an AWS region"), "write it like eu-west-1");
-        }
+    if let Some(region) = settings.region.as_deref().filter(|region| is_literal(region))
+        && partition::of_region(region).is_none()
+    {
+        check.fail("region", format!("`{region}` is not an AWS region"), "write it like eu-west-1");
     }
-    if let Some(url) = &settings.endpoint_url {
-        if Url::parse(url).ok().filter(|url| url.has_host()).is_none() {
-            check.fail(
-                "endpoint_url",
-                format!("`{url}` is not a URL"),
-                "write it like https://sts.eu-west-1.amazonaws.com",
-            );
-        }
+    if let Some(url) = &settings.endpoint_url
+        && Url::parse(url).ok().filter(|url| url.has_host()).is_none()
+    {
+        check.fail(
+            "endpoint_url",
+            format!("`{url}` is not a URL"),
+            "write it like https://sts.eu-west-1.amazonaws.com",
+        );
     }
     if settings.audience.as_deref() == Some("") {
         check.fail("audience", "`audience` is empty".to_owned(), "leave it out for the default");
@@ -55,25 +55,24 @@ pub(crate) fn problems(settings: &Settings) -> Vec<Error> {
         if let Some(duration) = hop.duration {
             check.duration(&key("duration"), duration, true);
         }
-        if let Some(id) = hop.external_id.as_deref().filter(|id| is_literal(id)) {
-            if !(2..=1224).contains(&id.len())
-                || !id.bytes().all(|byte| is_name_byte(byte) || byte == b':' || byte == b'/')
-            {
-                check.fail(
-                    &key("external_id"),
-                    "the external id does not fit STS's rules".to_owned(),
-                    "2 to 1224 letters, digits and _+=,.@:/-",
-                );
-            }
+        if let Some(id) = hop.external_id.as_deref().filter(|id| is_literal(id))
+            && (!(2..=1224).contains(&id.len())
+                || !id.bytes().all(|byte| is_name_byte(byte) || byte == b':' || byte == b'/'))
+        {
+            check.fail(
+                &key("external_id"),
+                "the external id does not fit STS's rules".to_owned(),
+                "2 to 1224 letters, digits and _+=,.@:/-",
+            );
         }
-        if let Some(name) = hop.source_identity.as_deref().filter(|name| is_literal(name)) {
-            if !is_session_name(name) {
-                check.fail(
-                    &key("source_identity"),
-                    format!("`{name}` cannot be a source identity"),
-                    "2 to 64 letters, digits and _+=,.@-",
-                );
-            }
+        if let Some(name) = hop.source_identity.as_deref().filter(|name| is_literal(name))
+            && !is_session_name(name)
+        {
+            check.fail(
+                &key("source_identity"),
+                format!("`{name}` cannot be a source identity"),
+                "2 to 64 letters, digits and _+=,.@-",
+            );
         }
         if hop.tags.len() > 50 {
             check.fail(
@@ -131,14 +130,14 @@ impl Check {
             );
             return;
         };
-        if let Some(region) = region.filter(|region| is_literal(region)) {
-            if let Some(other) = partition::of_region(region).filter(|other| *other != own) {
-                self.fail(
-                    key,
-                    format!("the role is in the partition {}, but the region {region} is in {}", own.id, other.id),
-                    "STS of one partition knows no roles of another; correct the ARN or the region",
-                );
-            }
+        if let Some(region) = region.filter(|region| is_literal(region))
+            && let Some(other) = partition::of_region(region).filter(|other| *other != own)
+        {
+            self.fail(
+                key,
+                format!("the role is in the partition {}, but the region {region} is in {}", own.id, other.id),
+                "STS of one partition knows no roles of another; correct the ARN or the region",
+            );
         }
     }
 

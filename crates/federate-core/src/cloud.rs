@@ -91,6 +91,7 @@ pub trait Cloud: Send + Sync {
     ///
     /// # Errors
     /// Where they are there but damaged.
+    #[allow(clippy::wrong_self_convention, reason = "the credentials come from the environment, not from the cloud")]
     fn from_env(&self, context: &Context, target: &str) -> Result<Option<Credentials>, Error>;
 
     /// The credentials as the cloud's SDKs want them of a program that their configuration names: one JSON document.

@@ -94,10 +94,10 @@ impl Session {
             if let Err(error) = target.unbound().permitted(&self.context, &self.context.policy) {
                 errors.push(error.in_section(&section(target.as_ref())));
             }
-            if let Err(error) = self.issuer_permitted(target.identity()) {
-                if !errors.iter().any(|known: &Error| known.what() == error.what()) {
-                    errors.push(error);
-                }
+            if let Err(error) = self.issuer_permitted(target.identity())
+                && !errors.iter().any(|known: &Error| known.what() == error.what())
+            {
+                errors.push(error);
             }
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
@@ -135,10 +135,10 @@ impl Session {
     ) -> Result<Arc<IdToken>, Error> {
         let slot = self.slots.lock().await.entry((identity.name.clone(), audiences.clone())).or_default().clone();
         let mut held = slot.lock().await;
-        if let Some(token) = held.as_ref() {
-            if stale.is_none_or(|stale| stale.raw().reveal() != token.raw().reveal()) {
-                return Ok(token.clone());
-            }
+        if let Some(token) = held.as_ref()
+            && stale.is_none_or(|stale| stale.raw().reveal() != token.raw().reveal())
+        {
+            return Ok(token.clone());
         }
         self.issuer_permitted(identity)?;
         let section = format!("identities.{}", identity.name);

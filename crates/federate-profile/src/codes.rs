@@ -4,7 +4,7 @@ use federate_core::{Category, Code};
 
 macro_rules! codes {
     ($($name:ident = $text:literal, $meaning:literal;)*) => {
-        $(#[doc = $meaning] pub static $name: Code = Code { name: $text, category: Category::Usage, meaning: $meaning };)*
+        $(#[doc = $meaning] pub(crate) static $name: Code = Code { name: $text, category: Category::Usage, meaning: $meaning };)*
         /// Every code of this crate.
         pub static ALL: &[&Code] = &[$(&$name),*];
     };

@@ -199,10 +199,10 @@ fn absolute_paths(layer: &mut Layer) {
     const PATHS: &[[&str; 2]] = &[["network", "ca_file"]];
     let Some(folder) = layer.path.as_deref().and_then(Path::parent).map(Path::to_owned) else { return };
     for [table, key] in PATHS {
-        if let Some(Value::Dict(_, dict)) = layer.values.get_mut(*table) {
-            if let Some(Value::String(_, text)) = dict.get_mut(*key) {
-                *text = folder.join(&*text).display().to_string();
-            }
+        if let Some(Value::Dict(_, dict)) = layer.values.get_mut(*table)
+            && let Some(Value::String(_, text)) = dict.get_mut(*key)
+        {
+            *text = folder.join(&*text).display().to_string();
         }
     }
 }

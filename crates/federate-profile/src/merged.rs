@@ -64,12 +64,12 @@ impl Merged {
             let keys: Vec<&str> = part.iter().map(String::as_str).collect();
             let value = self.get(&keys)?;
             // A merged table carries the highest layer's mark, though a lower one may have made it.
-            if let Value::Dict(_, dict) = value {
-                if let Some(kind) = dict.get("type") {
-                    let mut kind_path = part.to_vec();
-                    kind_path.push("type".to_owned());
-                    return Some(self.layer_of(kind)?.place(&kind_path));
-                }
+            if let Value::Dict(_, dict) = value
+                && let Some(kind) = dict.get("type")
+            {
+                let mut kind_path = part.to_vec();
+                kind_path.push("type".to_owned());
+                return Some(self.layer_of(kind)?.place(&kind_path));
             }
             let layer = self.layer_of(value)?;
             Some(layer.place(part))

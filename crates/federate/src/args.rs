@@ -240,7 +240,10 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, Refusal> {
 
 fn refusal(error: &clap::Error, arguments: &[OsString]) -> Refusal {
     use clap::error::ErrorKind;
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
         let failed = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
         let _ = error.print();
         return Refusal::Shown(if failed { 2 } else { 0 });
@@ -252,15 +255,22 @@ fn refusal(error: &clap::Error, arguments: &[OsString]) -> Refusal {
     for line in lines.filter(|line| !line.starts_with("For more information")) {
         usage = usage.with_help(line.trim_start_matches("tip: "));
     }
-    let texts: Vec<&str> = arguments.iter().take_while(|argument| *argument != "--").filter_map(|argument| argument.to_str()).collect();
+    let texts: Vec<&str> =
+        arguments.iter().take_while(|argument| *argument != "--").filter_map(|argument| argument.to_str()).collect();
     let wants = |short: &str, long: &str| {
         texts.windows(2).any(|pair| (pair[0] == short || pair[0] == long) && pair[1] == "json")
             || texts.iter().any(|text| *text == format!("{long}=json") || *text == format!("{short}json"))
     };
-    let json = wants("-o", "--output") || wants("-f", "--format") || std::env::var("FEDERATE_OUTPUT").is_ok_and(|value| value == "json");
+    let json = wants("-o", "--output")
+        || wants("-f", "--format")
+        || std::env::var("FEDERATE_OUTPUT").is_ok_and(|value| value == "json");
     let failure = Failure::from(usage).with_output(if json { Output::Json } else { Output::Text });
     // A wrapper's own failures must not be mistaken for the command's: 125 from the first word on.
-    let runs_child = texts.iter().skip(1).find(|text| ["exec", "sandbox"].contains(text) || is_command(text)).is_some_and(|text| ["exec", "sandbox"].contains(text));
+    let runs_child = texts
+        .iter()
+        .skip(1)
+        .find(|text| ["exec", "sandbox"].contains(text) || is_command(text))
+        .is_some_and(|text| ["exec", "sandbox"].contains(text));
     Refusal::Usage(if runs_child { failure.with_exit_code(125) } else { failure })
 }
 

@@ -8,7 +8,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use federate_core::{Argument, ChildEnv, ChildValue, Env, Error, FileContent, IdToken, NamePattern, Renewal, Secret, Session, SetupCommand, TargetSource, codes};
+use federate_core::{
+    Argument, ChildEnv, ChildValue, Env, Error, FileContent, IdToken, NamePattern, Renewal, Secret, Session,
+    SetupCommand, TargetSource, codes,
+};
 
 use crate::private::PrivateDirectory;
 use crate::report::Failure;
@@ -26,7 +29,11 @@ impl Variables {
 
     /// Drops what the patterns name; returns the names that were there.
     pub(crate) fn drop_matching(&mut self, patterns: &[NamePattern]) -> Vec<String> {
-        let dropped: Vec<String> = self.names().filter(|name| patterns.iter().any(|pattern| pattern.matches(name))).map(str::to_owned).collect();
+        let dropped: Vec<String> = self
+            .names()
+            .filter(|name| patterns.iter().any(|pattern| pattern.matches(name)))
+            .map(str::to_owned)
+            .collect();
         dropped.iter().for_each(|name| self.remove(name));
         dropped
     }
@@ -72,8 +79,11 @@ pub(crate) fn merge(parts: Vec<(String, ChildEnv)>) -> Result<ChildEnv, Error> {
             match owners.get(&name) {
                 Some((_, known)) if *known == shown => continue,
                 Some((other, _)) => {
-                    return Err(Error::new(&TARGET_CONFLICT, format!("{other} and {owner} would set {name} differently"))
-                        .with_help("run them one after the other, each with its own -t"));
+                    return Err(Error::new(
+                        &TARGET_CONFLICT,
+                        format!("{other} and {owner} would set {name} differently"),
+                    )
+                    .with_help("run them one after the other, each with its own -t"));
                 }
                 None => owners.insert(name.clone(), (owner.clone(), shown)),
             };
@@ -93,17 +103,29 @@ pub(crate) static TARGET_CONFLICT: federate_core::Code = federate_core::Code {
     meaning: "Targets of different clouds would set one environment variable differently.",
 };
 /// The command was not found.
-pub(crate) static COMMAND_NOT_FOUND: federate_core::Code =
-    federate_core::Code { name: "command-not-found", category: federate_core::Category::Usage, meaning: "The command to run does not exist." };
+pub(crate) static COMMAND_NOT_FOUND: federate_core::Code = federate_core::Code {
+    name: "command-not-found",
+    category: federate_core::Category::Usage,
+    meaning: "The command to run does not exist.",
+};
 /// The command cannot be run.
-pub(crate) static COMMAND_NOT_EXECUTABLE: federate_core::Code =
-    federate_core::Code { name: "command-not-executable", category: federate_core::Category::Usage, meaning: "The command to run is there but cannot be executed." };
+pub(crate) static COMMAND_NOT_EXECUTABLE: federate_core::Code = federate_core::Code {
+    name: "command-not-executable",
+    category: federate_core::Category::Usage,
+    meaning: "The command to run is there but cannot be executed.",
+};
 /// A private file cannot be made.
-pub(crate) static PRIVATE_FILE: federate_core::Code =
-    federate_core::Code { name: "private-file", category: federate_core::Category::Usage, meaning: "A private file for the child cannot be written." };
+pub(crate) static PRIVATE_FILE: federate_core::Code = federate_core::Code {
+    name: "private-file",
+    category: federate_core::Category::Usage,
+    meaning: "A private file for the child cannot be written.",
+};
 /// A setup command failed.
-pub(crate) static SETUP_FAILED: federate_core::Code =
-    federate_core::Code { name: "setup-failed", category: federate_core::Category::Refused, meaning: "A command that has to succeed before the child failed (az login)." };
+pub(crate) static SETUP_FAILED: federate_core::Code = federate_core::Code {
+    name: "setup-failed",
+    category: federate_core::Category::Refused,
+    meaning: "A command that has to succeed before the child failed (az login).",
+};
 
 fn comparable(value: &ChildValue) -> String {
     match value {
@@ -130,14 +152,16 @@ pub(crate) async fn run(
     sources: &[(Arc<dyn TargetSource>, Arc<IdToken>, Renewal)],
     command: &[OsString],
 ) -> Result<u8, Failure> {
-    let (program, arguments) = command.split_first().ok_or_else(|| Error::new(&codes::USAGE, "there is no command to run"))?;
+    let (program, arguments) =
+        command.split_first().ok_or_else(|| Error::new(&codes::USAGE, "there is no command to run"))?;
     if surroundings.files.is_empty() && surroundings.setup.is_empty() {
         set_all(&mut variables, &surroundings, &BTreeMap::new());
         let error = variables.command(program).args(arguments).exec();
         return Err(start_failure(program, &error));
     }
     let guard = SignalGuard::install().map_err(|error| file_failure("signals cannot be taken", &error))?;
-    let directory = PrivateDirectory::create(&session.context().env).map_err(|error| file_failure("the private directory cannot be made", &error))?;
+    let directory = PrivateDirectory::create(&session.context().env)
+        .map_err(|error| file_failure("the private directory cannot be made", &error))?;
     let mut paths = BTreeMap::new();
     let mut renewed = Vec::new();
     for file in &surroundings.files {
@@ -145,7 +169,9 @@ pub(crate) async fn run(
             FileContent::Directory => directory.make_directory(&file.name),
             FileContent::Text(content) => directory.write(&file.name, content),
             FileContent::IdToken { target, token } => {
-                if let Some((source, token, Renewal::Again(_))) = sources.iter().find(|(source, ..)| source.name() == target) {
+                if let Some((source, token, Renewal::Again(_))) =
+                    sources.iter().find(|(source, ..)| source.name() == target)
+                {
                     renewed.push(Renewed { file: file.name.clone(), source: source.clone(), token: token.clone() });
                 }
                 directory.write(&file.name, token)
@@ -160,12 +186,16 @@ pub(crate) async fn run(
             return Ok(u8::try_from(128 + signal).unwrap_or(u8::MAX));
         }
         if code != 0 {
-            return Err(Error::new(&SETUP_FAILED, format!("`{}` failed with exit code {code}, so the command was not run", setup.what))
-                .with_help("its own message stands above")
-                .into());
+            return Err(Error::new(
+                &SETUP_FAILED,
+                format!("`{}` failed with exit code {code}, so the command was not run", setup.what),
+            )
+            .with_help("its own message stands above")
+            .into());
         }
     }
-    let ended = guard.spawn(variables.command(program).args(arguments)).map_err(|error| start_failure(program, &error))?;
+    let ended =
+        guard.spawn(variables.command(program).args(arguments)).map_err(|error| start_failure(program, &error))?;
     let status = tokio::select! {
         status = ended => status,
         () = renew_all(session, &directory, renewed) => return Err(Error::new(&codes::USAGE, "the child was lost").into()),
@@ -183,7 +213,12 @@ fn set_all(variables: &mut Variables, surroundings: &ChildEnv, paths: &BTreeMap<
     }
 }
 
-async fn prepare(guard: &SignalGuard, variables: &Variables, setup: &SetupCommand, paths: &BTreeMap<String, PathBuf>) -> Result<u8, Failure> {
+async fn prepare(
+    guard: &SignalGuard,
+    variables: &Variables,
+    setup: &SetupCommand,
+    paths: &BTreeMap<String, PathBuf>,
+) -> Result<u8, Failure> {
     let path = |id: &String| paths.get(id).map(|path| path.clone().into_os_string()).unwrap_or_default();
     let arguments = setup.arguments.iter().map(|argument| match argument {
         Argument::Plain(text) => OsString::from(text),
@@ -205,7 +240,9 @@ async fn prepare(guard: &SignalGuard, variables: &Variables, setup: &SetupComman
 /// Keeps token files fresh until dropped: at half of a token's remaining life, and after a failure every few seconds.
 async fn renew_all(session: &Session, directory: &PrivateDirectory, mut files: Vec<Renewed>) {
     const AFTER_FAILURE: Duration = Duration::from_secs(15);
-    let remaining = |token: &IdToken| token.expires().and_then(|end| end.duration_since(SystemTime::now()).ok()).unwrap_or_default();
+    let remaining = |token: &IdToken| {
+        token.expires().and_then(|end| end.duration_since(SystemTime::now()).ok()).unwrap_or_default()
+    };
     let mut pause = files.iter().map(|file| remaining(&file.token) / 2).min();
     loop {
         match pause {
@@ -240,17 +277,22 @@ async fn renew_all(session: &Session, directory: &PrivateDirectory, mut files: V
 }
 
 fn file_failure(what: &str, error: &std::io::Error) -> Failure {
-    Error::new(&PRIVATE_FILE, what).with_cause(error.to_string()).with_help("federate needs a directory of its own under XDG_RUNTIME_DIR, TMPDIR or /tmp").into()
+    Error::new(&PRIVATE_FILE, what)
+        .with_cause(error.to_string())
+        .with_help("federate needs a directory of its own under XDG_RUNTIME_DIR, TMPDIR or /tmp")
+        .into()
 }
 
 /// Why a command could not be started, with the shell's exit codes for it.
 pub(crate) fn start_failure(program: &OsString, error: &std::io::Error) -> Failure {
     let name = program.to_string_lossy();
     if error.kind() == std::io::ErrorKind::NotFound {
-        let not_found = Error::new(&COMMAND_NOT_FOUND, format!("the command `{name}` was not found")).with_help("check its spelling and PATH; no shell is involved, so aliases and built-ins do not work");
+        let not_found = Error::new(&COMMAND_NOT_FOUND, format!("the command `{name}` was not found"))
+            .with_help("check its spelling and PATH; no shell is involved, so aliases and built-ins do not work");
         Failure::from(not_found).with_exit_code(127)
     } else {
-        let not_executable = Error::new(&COMMAND_NOT_EXECUTABLE, format!("the command `{name}` cannot be executed")).with_cause(error.to_string());
+        let not_executable = Error::new(&COMMAND_NOT_EXECUTABLE, format!("the command `{name}` cannot be executed"))
+            .with_cause(error.to_string());
         Failure::from(not_executable).with_exit_code(126)
     }
 }
@@ -260,7 +302,9 @@ pub(crate) fn value_text(value: &ChildValue, paths: &BTreeMap<String, PathBuf>) 
     match value {
         ChildValue::Plain(text) => (Secret::new(text.clone()), false),
         ChildValue::Secret(secret) => (secret.clone(), true),
-        ChildValue::PathOf(id) => (Secret::new(paths.get(id).map(|path| path.display().to_string()).unwrap_or_default()), false),
+        ChildValue::PathOf(id) => {
+            (Secret::new(paths.get(id).map(|path| path.display().to_string()).unwrap_or_default()), false)
+        }
     }
 }
 
@@ -278,14 +322,19 @@ mod tests {
     fn clouds_that_disagree_on_a_variable_are_named() {
         let error = merge(vec![("aws".into(), child("X", "1")), ("azure".into(), child("X", "2"))]).unwrap_err();
         assert_eq!(error.what(), "aws and azure would set X differently");
-        assert_eq!(merge(vec![("aws".into(), child("X", "1")), ("azure".into(), child("X", "1"))]).unwrap().set.len(), 1);
+        assert_eq!(
+            merge(vec![("aws".into(), child("X", "1")), ("azure".into(), child("X", "1"))]).unwrap().set.len(),
+            1
+        );
     }
 
     #[test]
     fn patterns_drop_what_they_name() {
-        let env: Env = [("AWS_PROFILE", "x"), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "y"), ("PATH", "/bin")].into_iter().collect();
+        let env: Env =
+            [("AWS_PROFILE", "x"), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "y"), ("PATH", "/bin")].into_iter().collect();
         let mut variables = Variables::inherit(&env);
-        let dropped = variables.drop_matching(&[NamePattern::Exact("AWS_PROFILE"), NamePattern::Prefix("AWS_CONTAINER_")]);
+        let dropped =
+            variables.drop_matching(&[NamePattern::Exact("AWS_PROFILE"), NamePattern::Prefix("AWS_CONTAINER_")]);
         assert_eq!(dropped, ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_PROFILE"]);
         assert_eq!(variables.names().collect::<Vec<_>>(), ["PATH"]);
     }

@@ -54,7 +54,8 @@ impl Format {
     /// `usage` where a value cannot be written in this format.
     pub(crate) fn render(self, set: &[Variable], unset: &[String]) -> Result<Secret, Error> {
         if self == Self::Json {
-            let object: serde_json::Map<_, _> = set.iter().map(|variable| (variable.name.clone(), variable.value.reveal().into())).collect();
+            let object: serde_json::Map<_, _> =
+                set.iter().map(|variable| (variable.name.clone(), variable.value.reveal().into())).collect();
             return Ok(Secret::new(format!("{:#}\n", serde_json::Value::Object(object))));
         }
         let mut out = String::new();
@@ -76,7 +77,8 @@ impl Format {
     fn line(self, variable: &Variable) -> Result<String, Error> {
         let (name, value) = (variable.name.as_str(), variable.value.reveal());
         let impossible = |why: &str| {
-            Err(Error::new(&codes::USAGE, format!("{name} cannot be written in this format: {why}")).with_help("use another -f FORMAT, or `federate exec`"))
+            Err(Error::new(&codes::USAGE, format!("{name} cannot be written in this format: {why}"))
+                .with_help("use another -f FORMAT, or `federate exec`"))
         };
         if value.contains('\0') {
             return impossible("its value holds a NUL character");
@@ -89,7 +91,12 @@ impl Format {
                 // PowerShell takes typographic quotes for plain ones; doubled they stand for themselves.
                 let quoted: String = value
                     .chars()
-                    .flat_map(|c| std::iter::repeat_n(c, if matches!(c, '\'' | '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201b}') { 2 } else { 1 }))
+                    .flat_map(|c| {
+                        std::iter::repeat_n(
+                            c,
+                            if matches!(c, '\'' | '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201b}') { 2 } else { 1 },
+                        )
+                    })
                     .collect();
                 format!("$Env:{name} = '{quoted}'\n")
             }
@@ -101,9 +108,13 @@ impl Format {
                 let delimiter = format!("ghadelimiter_{}", random_hex()?);
                 format!("{name}<<{delimiter}\n{value}\n{delimiter}\n")
             }
-            Self::Gitlab if !one_line || value.contains(' ') => return impossible("a dotenv report holds no spaces and no line breaks"),
+            Self::Gitlab if !one_line || value.contains(' ') => {
+                return impossible("a dotenv report holds no spaces and no line breaks");
+            }
             Self::Gitlab => format!("{name}={value}\n"),
-            Self::AzureDevops if !one_line && variable.is_secret => return impossible("Azure DevOps secrets cannot have several lines"),
+            Self::AzureDevops if !one_line && variable.is_secret => {
+                return impossible("Azure DevOps secrets cannot have several lines");
+            }
             Self::AzureDevops => {
                 let secret = if variable.is_secret { ";issecret=true" } else { "" };
                 format!("##vso[task.setvariable variable={name}{secret}]{}\n", azure_devops(value))
@@ -114,7 +125,8 @@ impl Format {
 }
 
 fn dotenv(value: &str) -> String {
-    let bare = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./:+=@,%".contains(&byte));
+    let bare =
+        !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./:+=@,%".contains(&byte));
     if bare {
         return value.to_owned();
     }
@@ -143,7 +155,9 @@ fn azure_devops(value: &str) -> String {
 /// Where the system has no randomness to give.
 pub(crate) fn random_hex() -> Result<String, Error> {
     let mut bytes = [0_u8; 16];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::new(&codes::USAGE, "the system gives no random numbers"))?;
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| Error::new(&codes::USAGE, "the system gives no random numbers"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -165,7 +179,10 @@ mod tests {
             (Format::Fish, "set -gx N 'a\\'b\"c$d`e%f\\\\g ü;]\u{2019}'\n"),
             (Format::Powershell, "$Env:N = 'a''b\"c$d`e%f\\g ü;]\u{2019}\u{2019}'\n"),
             (Format::Dotenv, "N=\"a'b\\\"c\\$d\\`e%f\\\\g ü;]\u{2019}\"\n"),
-            (Format::AzureDevops, "##vso[task.setvariable variable=N;issecret=true]a'b\"c$d`e%AZP25f\\g ü%3B%5D\u{2019}\n"),
+            (
+                Format::AzureDevops,
+                "##vso[task.setvariable variable=N;issecret=true]a'b\"c$d`e%AZP25f\\g ü%3B%5D\u{2019}\n",
+            ),
         ] {
             assert_eq!(line(format, NASTY).unwrap(), expected, "{format:?}");
         }

@@ -12,6 +12,9 @@ pub(crate) fn registry() -> Registry {
 }
 
 /// The CA bundle variables of clouds' own SDKs, each with the hosts that it is for.
-pub(crate) fn bundle_variables() -> Vec<(&'static str, fn(&str) -> bool)> {
-    vec![("AWS_CA_BUNDLE", <federate_cloud_aws::Aws as federate_core::TargetAdapter>::is_own_host)]
+pub(crate) fn bundle_variables() -> [(&'static str, IsOwnHost); 1] {
+    [("AWS_CA_BUNDLE", <federate_cloud_aws::Aws as federate_core::TargetAdapter>::is_own_host)]
 }
+
+/// Whether a host is the cloud's own.
+pub(crate) type IsOwnHost = fn(&str) -> bool;

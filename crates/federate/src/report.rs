@@ -45,7 +45,8 @@ impl Failure {
     /// The process's exit code: the one that was set, else the gravest category's.
     pub(crate) fn exit_code(&self) -> u8 {
         // Usage first: what the person can mend at once outranks what followed from it.
-        self.exit_code.unwrap_or_else(|| self.errors.iter().map(|error| error.category().exit_code()).min().unwrap_or(2))
+        self.exit_code
+            .unwrap_or_else(|| self.errors.iter().map(|error| error.category().exit_code()).min().unwrap_or(2))
     }
 
     /// Prints the errors to stderr and returns the exit code.
@@ -194,8 +195,15 @@ mod tests {
 
     #[test]
     fn text_has_the_lines_of_the_contract() {
-        let error = Error::new(&codes::SETTING_INVALID, "what").with_cause("why").with_setting("a.b").with_origin("f.toml:3").with_help("do\nthis");
+        let error = Error::new(&codes::SETTING_INVALID, "what")
+            .with_cause("why")
+            .with_setting("a.b")
+            .with_origin("f.toml:3")
+            .with_help("do\nthis");
         let plain = anstream::adapter::strip_str(&text(&error)).to_string();
-        assert_eq!(plain, "error[setting-invalid]: what\n  cause: why\n  where: f.toml:3 (a.b)\n  help: do\n        this\n");
+        assert_eq!(
+            plain,
+            "error[setting-invalid]: what\n  cause: why\n  where: f.toml:3 (a.b)\n  help: do\n        this\n"
+        );
     }
 }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use federate_core::{Context, Env, Error, Exchanged, IdentityProvider, Masking, Reporter as _, Secret, Session, TargetSource};
+use federate_core::{
+    Context, Env, Error, Exchanged, IdentityProvider, Masking, Reporter as _, Secret, Session, TargetSource,
+};
 use federate_http::Client;
 use federate_profile::{LoadOptions, Profile, Registry};
 
@@ -26,7 +28,12 @@ impl Start {
     /// Takes the snapshot of the environment.
     pub(crate) fn new(global: Global) -> Self {
         let verbosity = if global.quiet { -1 } else { i8::try_from(global.verbose).unwrap_or(i8::MAX) };
-        Self { global, env: Arc::new(std::env::vars_os().collect()), registry: registry(), stderr: Stderr { verbosity } }
+        Self {
+            global,
+            env: Arc::new(std::env::vars_os().collect()),
+            registry: registry(),
+            stderr: Stderr { verbosity },
+        }
     }
 
     /// How profiles are found and layered. `extra` goes above all layers, as `--set` does.
@@ -45,7 +52,9 @@ impl Start {
 
     /// Any CI system's own sign that is set even where `CI` is not.
     fn ci_marker(&self) -> bool {
-        ["GITLAB_CI", "GITHUB_ACTIONS", "TF_BUILD", "CIRCLECI", "BUILDKITE", "BITBUCKET_BUILD_NUMBER", "JENKINS_URL"].iter().any(|name| self.env.get(name).is_some())
+        ["GITLAB_CI", "GITHUB_ACTIONS", "TF_BUILD", "CIRCLECI", "BUILDKITE", "BITBUCKET_BUILD_NUMBER", "JENKINS_URL"]
+            .iter()
+            .any(|name| self.env.get(name).is_some())
     }
 
     /// The profile, merged and checked.
@@ -85,7 +94,12 @@ impl Start {
 
     /// What hides secrets in the log of the CI that this is.
     fn masker(&self, context: &Context) -> Masker {
-        let ci = self.registry.identities().iter().map(|kind| kind.default_provider()).find(|provider| provider.detect(context).is_here());
+        let ci = self
+            .registry
+            .identities()
+            .iter()
+            .map(|kind| kind.default_provider())
+            .find(|provider| provider.detect(context).is_here());
         Masker { ci, reporter: self.stderr, hidden: Mutex::new(BTreeSet::new()) }
     }
 }
@@ -132,7 +146,11 @@ pub(crate) async fn exchange(start: &Start, profile: &Profile, patterns: &[Strin
 }
 
 /// Selects the targets and opens a session, without the network.
-pub(crate) fn select(start: &Start, profile: &Profile, patterns: &[String]) -> Result<(Session, Vec<Arc<dyn TargetSource>>), Failure> {
+pub(crate) fn select(
+    start: &Start,
+    profile: &Profile,
+    patterns: &[String],
+) -> Result<(Session, Vec<Arc<dyn TargetSource>>), Failure> {
     let context = start.context(profile)?;
     let names = profile.matching(patterns)?;
     let sources = profile.select(&context, &names).map_err(|errors| located(profile, errors))?;

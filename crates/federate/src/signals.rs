@@ -5,8 +5,8 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::{io, thread};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process};
@@ -80,7 +80,9 @@ fn wait(mut child: Child) -> ExitStatus {
         // As the first process of a container we inherit every orphan, and must collect it.
         loop {
             match rustix::process::wait(WaitOptions::empty()) {
-                Ok(Some((pid, status))) if pid.as_raw_nonzero().get() == i32::try_from(child.id()).unwrap_or_default() => {
+                Ok(Some((pid, status)))
+                    if pid.as_raw_nonzero().get() == i32::try_from(child.id()).unwrap_or_default() =>
+                {
                     return ExitStatus::from_raw(status.as_raw());
                 }
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}

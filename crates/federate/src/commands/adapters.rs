@@ -13,7 +13,9 @@ pub(crate) fn run(start: &Start) -> Result<u8, Failure> {
     let targets: Vec<_> = start.registry.targets().iter().map(|kind| (kind.kind, kind.summary)).collect();
     let text = match start.global.output {
         Output::Json => {
-            let list = |kinds: &[(&str, &str)]| kinds.iter().map(|(kind, summary)| json!({ "type": kind, "summary": summary })).collect::<Vec<_>>();
+            let list = |kinds: &[(&str, &str)]| {
+                kinds.iter().map(|(kind, summary)| json!({ "type": kind, "summary": summary })).collect::<Vec<_>>()
+            };
             pretty(&json!({
                 "identities": list(&identities),
                 "targets": list(&targets),
@@ -21,7 +23,9 @@ pub(crate) fn run(start: &Start) -> Result<u8, Failure> {
             }))
         }
         Output::Text => {
-            let list = |title: &str, kinds: &[(&str, &str)]| kinds.iter().fold(format!("{title}\n"), |out, (kind, summary)| out + &format!("  {kind:8} {summary}\n"));
+            let list = |title: &str, kinds: &[(&str, &str)]| {
+                kinds.iter().fold(format!("{title}\n"), |out, (kind, summary)| out + &format!("  {kind:8} {summary}\n"))
+            };
             let mut out = list("identities", &identities) + &list("targets", &targets);
             for (index, (name, path)) in externals.iter().enumerate() {
                 if index == 0 {

@@ -20,9 +20,20 @@ pub(crate) async fn run(start: &Start, arguments: Env) -> Result<u8, Failure> {
         (false, _) => None,
         (true, Some(variable)) => match start.env.get(variable) {
             Some(path) => Some(path.to_owned()),
-            None => return Err(Error::new(&codes::USAGE, format!("--write appends to the file that {variable} names, but {variable} is not set")).with_help("leave out --write to print instead").into()),
+            None => {
+                return Err(Error::new(
+                    &codes::USAGE,
+                    format!("--write appends to the file that {variable} names, but {variable} is not set"),
+                )
+                .with_help("leave out --write to print instead")
+                .into());
+            }
         },
-        (true, None) => return Err(Error::new(&codes::USAGE, "--write needs a format whose CI has a file for variables").with_help("use -f github or -f circleci").into()),
+        (true, None) => {
+            return Err(Error::new(&codes::USAGE, "--write needs a format whose CI has a file for variables")
+                .with_help("use -f github or -f circleci")
+                .into());
+        }
     };
     let profile = start.load(&[])?;
     let ready = exchange(start, &profile, &arguments.targets.target).await?;
@@ -41,14 +52,23 @@ pub(crate) async fn run(start: &Start, arguments: Env) -> Result<u8, Failure> {
         .env
         .iter()
         .map(|(name, _)| name)
-        .filter(|name| patterns.iter().any(|pattern| pattern.matches(name)) && !variables.iter().any(|variable| variable.name == *name))
+        .filter(|name| {
+            patterns.iter().any(|pattern| pattern.matches(name))
+                && !variables.iter().any(|variable| variable.name == *name)
+        })
         .map(str::to_owned)
         .collect();
-    if !unset.is_empty() && matches!(arguments.format, Format::Dotenv | Format::Json | Format::Github | Format::Gitlab | Format::AzureDevops) {
+    if !unset.is_empty()
+        && matches!(
+            arguments.format,
+            Format::Dotenv | Format::Json | Format::Github | Format::Gitlab | Format::AzureDevops
+        )
+    {
         start.stderr.warn(&format!("set in this environment, and this format cannot unset them, though they may outrank the new credentials: {}", unset.join(", ")));
     }
     if arguments.format == Format::Gitlab && !arguments.allow_artifact_secrets {
-        let left_out: Vec<String> = variables.iter().filter(|variable| variable.is_secret).map(|variable| variable.name.clone()).collect();
+        let left_out: Vec<String> =
+            variables.iter().filter(|variable| variable.is_secret).map(|variable| variable.name.clone()).collect();
         variables.retain(|variable| !variable.is_secret);
         if !left_out.is_empty() {
             start.stderr.warn(&format!(
@@ -64,35 +84,55 @@ pub(crate) async fn run(start: &Start, arguments: Env) -> Result<u8, Failure> {
     match file {
         None => written(print_result(text.reveal())),
         Some(path) => {
-            let appended = OpenOptions::new().append(true).create(true).open(&path).and_then(|mut file| file.write_all(text.reveal().as_bytes()));
-            appended.map_err(|error| Error::new(&codes::USAGE, format!("{path} cannot be appended to")).with_cause(error.to_string()))?;
+            let appended = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(&path)
+                .and_then(|mut file| file.write_all(text.reveal().as_bytes()));
+            appended.map_err(|error| {
+                Error::new(&codes::USAGE, format!("{path} cannot be appended to")).with_cause(error.to_string())
+            })?;
             Ok(0)
         }
     }
 }
 
-fn place_files(start: &Start, arguments: &Env, surroundings: &ChildEnv) -> Result<BTreeMap<String, std::path::PathBuf>, Failure> {
+fn place_files(
+    start: &Start,
+    arguments: &Env,
+    surroundings: &ChildEnv,
+) -> Result<BTreeMap<String, std::path::PathBuf>, Failure> {
     let mut paths = BTreeMap::new();
     for file in &surroundings.files {
         match &file.content {
             FileContent::IdToken { token, .. } => {
                 let Some(path) = &arguments.token_file else {
-                    return Err(Error::new(&codes::USAGE, "these targets are handed over in a token file, and `env` does not know where to leave it")
-                        .with_help("give --token-file PATH (the file stays there), or use `federate exec`, which removes it")
-                        .into());
+                    return Err(Error::new(
+                        &codes::USAGE,
+                        "these targets are handed over in a token file, and `env` does not know where to leave it",
+                    )
+                    .with_help(
+                        "give --token-file PATH (the file stays there), or use `federate exec`, which removes it",
+                    )
+                    .into());
                 };
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-                write_private(&path, token)
-                    .map_err(|error| Error::new(&codes::USAGE, format!("the token file {} cannot be written", path.display())).with_cause(error.to_string()))?;
+                write_private(&path, token).map_err(|error| {
+                    Error::new(&codes::USAGE, format!("the token file {} cannot be written", path.display()))
+                        .with_cause(error.to_string())
+                })?;
                 paths.insert(file.id.clone(), path);
             }
             FileContent::Directory => {
                 start.stderr.warn("the az CLI is not logged in by `env`; use `federate exec`");
             }
             FileContent::Text(_) => {
-                return Err(Error::new(&codes::USAGE, "several targets of one cloud need private files, which `env` does not leave behind")
-                    .with_help("select one of them with -t, or use `federate exec`")
-                    .into());
+                return Err(Error::new(
+                    &codes::USAGE,
+                    "several targets of one cloud need private files, which `env` does not leave behind",
+                )
+                .with_help("select one of them with -t, or use `federate exec`")
+                .into());
             }
         }
     }

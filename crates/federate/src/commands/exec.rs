@@ -14,10 +14,15 @@ pub(crate) async fn run(start: &Start, arguments: Exec) -> Result<u8, Failure> {
     let profile = load(start, arguments.az_login, &arguments.targets.target)?;
     let ready = exchange(start, &profile, &arguments.targets.target).await?;
     let surroundings = surroundings(start, &profile, &ready)?;
-    if arguments.isolate && surroundings.files.iter().any(|file| matches!(file.content, federate_core::FileContent::IdToken { .. })) {
-        return Err(Error::new(&codes::USAGE, "--isolate keeps ID tokens from the command, but a selected target can only be handed over as one")
-            .with_help("leave out --isolate, or select targets that hand over credentials (AWS)")
-            .into());
+    if arguments.isolate
+        && surroundings.files.iter().any(|file| matches!(file.content, federate_core::FileContent::IdToken { .. }))
+    {
+        return Err(Error::new(
+            &codes::USAGE,
+            "--isolate keeps ID tokens from the command, but a selected target can only be handed over as one",
+        )
+        .with_help("leave out --isolate, or select targets that hand over credentials (AWS)")
+        .into());
     }
     let mut variables = Variables::inherit(&start.env);
     if !arguments.keep_env {
@@ -29,16 +34,25 @@ pub(crate) async fn run(start: &Start, arguments: Exec) -> Result<u8, Failure> {
     }
     if arguments.isolate {
         for kind in start.registry.identities() {
-            kind.default_provider().job_variables(ready.session.context()).iter().for_each(|name| variables.remove(name));
+            kind.default_provider()
+                .job_variables(ready.session.context())
+                .iter()
+                .for_each(|name| variables.remove(name));
         }
         for source in &ready.sources {
-            source.identity().provider.job_variables(ready.session.context()).iter().for_each(|name| variables.remove(name));
+            source
+                .identity()
+                .provider
+                .job_variables(ready.session.context())
+                .iter()
+                .for_each(|name| variables.remove(name));
         }
     }
     if !profile.names().is_empty() {
         variables.set("FEDERATE_PROFILE", profile.names().join(","));
     }
-    variables.set("FEDERATE_TARGETS", ready.exchanged.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(","));
+    variables
+        .set("FEDERATE_TARGETS", ready.exchanged.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(","));
     variables.set(GIVEN, "environment");
     for note in &surroundings.notes {
         start.stderr.note(note);
@@ -67,7 +81,9 @@ fn load(start: &Start, az_login: bool, patterns: &[String]) -> Result<Profile, F
         .map(|target| format!("targets.\"{target}\".az_login=true"))
         .collect();
     if settings.is_empty() {
-        return Err(Error::new(&codes::USAGE, "--az-login was given, but no selected target can log the az CLI in").with_help("select an Azure target with -t").into());
+        return Err(Error::new(&codes::USAGE, "--az-login was given, but no selected target can log the az CLI in")
+            .with_help("select an Azure target with -t")
+            .into());
     }
     start.load(&settings)
 }
@@ -81,7 +97,12 @@ pub(crate) fn surroundings(start: &Start, profile: &Profile, ready: &Ready) -> R
             .exchanged
             .iter()
             .filter(|one| one.target.kind() == kind)
-            .map(|one| Handover { target: &one.name, credentials: &one.credentials, token: &one.token, renewal: &one.renewal })
+            .map(|one| Handover {
+                target: &one.name,
+                credentials: &one.credentials,
+                token: &one.token,
+                renewal: &one.renewal,
+            })
             .collect();
         let part = cloud.environment(ready.session.context(), &group).map_err(|error| located(profile, vec![error]))?;
         parts.push((kind.to_owned(), part));
@@ -91,7 +112,11 @@ pub(crate) fn surroundings(start: &Start, profile: &Profile, ready: &Ready) -> R
 
 /// What must not stand beside the new credentials.
 pub(crate) fn outranking(start: &Start, exchanged: &[Exchanged]) -> Vec<NamePattern> {
-    kinds(exchanged).into_iter().filter_map(|kind| start.registry.cloud(kind)).flat_map(|cloud| cloud.outranking()).collect()
+    kinds(exchanged)
+        .into_iter()
+        .filter_map(|kind| start.registry.cloud(kind))
+        .flat_map(|cloud| cloud.outranking())
+        .collect()
 }
 
 fn kinds(exchanged: &[Exchanged]) -> Vec<&'static str> {

@@ -18,7 +18,9 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> Result<u8, Failure> {
 }
 
 pub(crate) fn man(directory: Option<PathBuf>) -> Result<u8, Failure> {
-    let failed = |error: std::io::Error| Failure::from(Error::new(&codes::USAGE, "the manual cannot be written").with_cause(error.to_string()));
+    let failed = |error: std::io::Error| {
+        Failure::from(Error::new(&codes::USAGE, "the manual cannot be written").with_cause(error.to_string()))
+    };
     let command = Cli::command();
     match directory {
         Some(directory) => clap_mangen::generate_to(command, directory).map(|()| 0).map_err(failed),
@@ -45,7 +47,11 @@ fn commands_page() -> String {
     fn section(command: &mut clap::Command, path: &str, out: &mut String) {
         let help = command.clone().term_width(100).render_long_help();
         out.push_str(&format!("## {path}\n\n```text\n{}\n```\n\n", help.to_string().trim_end()));
-        let names: Vec<String> = command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help").map(|sub| sub.get_name().to_owned()).collect();
+        let names: Vec<String> = command
+            .get_subcommands()
+            .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
+            .map(|sub| sub.get_name().to_owned())
+            .collect();
         for name in names {
             if let Some(sub) = command.find_subcommand_mut(&name) {
                 section(sub, &format!("{path} {name}"), out);
@@ -85,7 +91,9 @@ fn errors_page(start: &Start) -> String {
     for code in codes::ALL.iter().copied().chain(start.registry.codes()).chain(OWN.iter().copied()) {
         all.entry(code.category.exit_code()).or_default().insert(code.name, code.meaning);
     }
-    let mut out = format!("# Errors\n\n{GENERATED}Every error has a stable code. `exec` and `sandbox` exit with 125 for all of them.\n");
+    let mut out = format!(
+        "# Errors\n\n{GENERATED}Every error has a stable code. `exec` and `sandbox` exit with 125 for all of them.\n"
+    );
     for (exit_code, codes) in all {
         let title = match exit_code {
             2 => "usage or invalid profile",
@@ -102,7 +110,8 @@ fn errors_page(start: &Start) -> String {
 }
 
 fn profiles_page(schema: &serde_json::Value) -> String {
-    let mut out = format!("# Profile keys\n\n{GENERATED}Made from the JSON Schema that `federate profile schema` prints.\n");
+    let mut out =
+        format!("# Profile keys\n\n{GENERATED}Made from the JSON Schema that `federate profile schema` prints.\n");
     federate_profile::reference(schema, &mut out);
     out
 }

@@ -29,7 +29,9 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
     };
     let start = Start::new(cli.global);
     let result = match cli.command {
-        Command::Exec(arguments) => block_on(exec::run(&start, arguments)).map_err(|failure| failure.with_exit_code(125)),
+        Command::Exec(arguments) => {
+            block_on(exec::run(&start, arguments)).map_err(|failure| failure.with_exit_code(125))
+        }
         Command::Env(arguments) => block_on(env::run(&start, arguments)),
         Command::CredentialProcess(targets) => block_on(credential_process::run(&start, targets)),
         Command::Whoami(targets) => block_on(whoami::run(&start, targets)),
@@ -38,7 +40,9 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Profile(command) => profile::run(&start, command),
         Command::Adapters => adapters::run(&start),
         #[cfg(feature = "sandbox")]
-        Command::Sandbox(arguments) => block_on(sandbox::run(&start, arguments)).map_err(|failure| failure.with_exit_code(125)),
+        Command::Sandbox(arguments) => {
+            block_on(sandbox::run(&start, arguments)).map_err(|failure| failure.with_exit_code(125))
+        }
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { directory } => manual::man(directory),
         Command::Reference { page } => manual::reference(&start, page),
@@ -58,6 +62,8 @@ fn block_on<F: Future<Output = Result<u8, Failure>>>(future: F) -> Result<u8, Fa
 pub(crate) fn written(result: std::io::Result<()>) -> Result<u8, Failure> {
     match result {
         Ok(()) => Ok(0),
-        Err(error) => Err(Error::new(&codes::USAGE, "the result cannot be written to stdout").with_cause(error.to_string()).into()),
+        Err(error) => Err(Error::new(&codes::USAGE, "the result cannot be written to stdout")
+            .with_cause(error.to_string())
+            .into()),
     }
 }

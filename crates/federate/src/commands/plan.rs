@@ -16,7 +16,12 @@ pub(crate) fn run(start: &Start, targets: Targets) -> Result<u8, Failure> {
     for name in profile.matching(&targets.target)? {
         match one(&profile, &context, &name) {
             Ok(plan) => plans.push(plan),
-            Err(found) => errors.extend(found.into_iter().filter(|error| !errors.iter().any(|known| known.what() == error.what())).collect::<Vec<_>>()),
+            Err(found) => errors.extend(
+                found
+                    .into_iter()
+                    .filter(|error| !errors.iter().any(|known| known.what() == error.what()))
+                    .collect::<Vec<_>>(),
+            ),
         }
     }
     if !errors.is_empty() {
@@ -34,7 +39,10 @@ fn one(profile: &federate_profile::Profile, context: &federate_core::Context, na
     let section = format!("targets.{name}");
     let named = |error: Error| vec![error.in_section(&section)];
     let identity = profile.identity(context, profile.target_identity(name)).map_err(|error| vec![error])?;
-    let (issuer, _) = identity.provider.issuer(context).map_err(|error| vec![error.in_section(&format!("identities.{}", identity.name))])?;
+    let (issuer, _) = identity
+        .provider
+        .issuer(context)
+        .map_err(|error| vec![error.in_section(&format!("identities.{}", identity.name))])?;
     let customary = identity.provider.customary_audience(context);
     let audiences = target.audiences(customary.as_deref());
     target.permitted(context, &context.policy).map_err(named)?;
@@ -57,7 +65,14 @@ fn one(profile: &federate_profile::Profile, context: &federate_core::Context, na
 
 fn text(plan: &Json) -> String {
     let show = |key: &str| plan[key].as_str().unwrap_or_default().to_owned();
-    let mut out = format!("{} ({})\n  identity: {}, issuer {}\n  audience: {}\n", show("target"), show("type"), show("identity"), show("issuer"), show("audience"));
+    let mut out = format!(
+        "{} ({})\n  identity: {}, issuer {}\n  audience: {}\n",
+        show("target"),
+        show("type"),
+        show("identity"),
+        show("issuer"),
+        show("audience")
+    );
     if let Some(problem) = plan["token_problem"].as_str() {
         out.push_str(&format!("  ID token: {problem}\n"));
     }

@@ -42,11 +42,21 @@ fn show(start: &Start, origin: bool) -> Result<u8, Failure> {
     let profile = start.load(&[])?;
     let effective = profile.effective();
     let text = match (start.global.output, origin) {
-        (Output::Json, true) => pretty(&Json::Array(effective.iter().map(|one| json!({ "key": one.path, "value": one.value, "origin": one.origin })).collect())),
-        (Output::Json, false) => pretty(&Json::Object(effective.iter().map(|one| (one.path.clone(), one.value.clone())).collect())),
+        (Output::Json, true) => pretty(&Json::Array(
+            effective.iter().map(|one| json!({ "key": one.path, "value": one.value, "origin": one.origin })).collect(),
+        )),
+        (Output::Json, false) => {
+            pretty(&Json::Object(effective.iter().map(|one| (one.path.clone(), one.value.clone())).collect()))
+        }
         (Output::Text, true) => {
-            let lines: Vec<(String, &str)> = effective.iter().map(|one| (format!("{} = {}", one.path, one.value), one.origin.as_str())).collect();
-            let width = lines.iter().map(|(line, _)| line.chars().count()).filter(|width| *width <= 80).max().unwrap_or_default();
+            let lines: Vec<(String, &str)> =
+                effective.iter().map(|one| (format!("{} = {}", one.path, one.value), one.origin.as_str())).collect();
+            let width = lines
+                .iter()
+                .map(|(line, _)| line.chars().count())
+                .filter(|width| *width <= 80)
+                .max()
+                .unwrap_or_default();
             lines.iter().map(|(line, origin)| format!("{line:width$}  # {origin}\n")).collect()
         }
         (Output::Text, false) => effective.iter().map(|one| format!("{} = {}\n", one.path, one.value)).collect(),

@@ -23,13 +23,18 @@ pub(crate) async fn run(start: &Start, arguments: args::Sandbox) -> Result<u8, F
     let ci = federate_sandbox::ci_systems().iter().find(|system| system.name() == arguments.ci);
     let Some(ci) = ci else {
         let known: Vec<&str> = federate_sandbox::ci_systems().iter().map(|system| system.name()).collect();
-        return Err(Error::new(&codes::USAGE, format!("the sandbox plays no CI system `{}`", arguments.ci)).with_help(format!("it plays {}", known.join(" and "))).into());
+        return Err(Error::new(&codes::USAGE, format!("the sandbox plays no CI system `{}`", arguments.ci))
+            .with_help(format!("it plays {}", known.join(" and ")))
+            .into());
     };
     let claims = arguments.claim.iter().map(|claim| claim_pair(claim)).collect::<Result<Vec<_>, _>>()?;
     let stage = stage(start, ci.name())?;
-    let guard = SignalGuard::install().map_err(|error| Error::new(&codes::USAGE, "signals cannot be taken").with_cause(error.to_string()))?;
-    let directory = PrivateDirectory::create(&start.env)
-        .map_err(|error| Error::new(&crate::child::PRIVATE_FILE, "the sandbox's private directory cannot be made").with_cause(error.to_string()))?;
+    let guard = SignalGuard::install()
+        .map_err(|error| Error::new(&codes::USAGE, "signals cannot be taken").with_cause(error.to_string()))?;
+    let directory = PrivateDirectory::create(&start.env).map_err(|error| {
+        Error::new(&crate::child::PRIVATE_FILE, "the sandbox's private directory cannot be made")
+            .with_cause(error.to_string())
+    })?;
     let stderr = start.stderr;
     let options = Options {
         port: arguments.port,
@@ -56,7 +61,9 @@ pub(crate) async fn run(start: &Start, arguments: args::Sandbox) -> Result<u8, F
         .into_iter()
         .map(|(name, value)| match value {
             ChildValue::Secret(value) => Variable { name, value, is_secret: true },
-            ChildValue::Plain(value) | ChildValue::PathOf(value) => Variable { name, value: Secret::new(value), is_secret: false },
+            ChildValue::Plain(value) | ChildValue::PathOf(value) => {
+                Variable { name, value: Secret::new(value), is_secret: false }
+            }
         })
         .collect();
     written(print_result(arguments.format.render(&shown, &[])?.reveal()))?;
@@ -75,7 +82,8 @@ pub(crate) async fn run(start: &Start, arguments: args::Sandbox) -> Result<u8, F
 fn claim_pair(text: &str) -> Result<(String, String), Error> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(Error::new(&codes::USAGE, format!("--claim {text} is not KEY=VALUE")).with_help("write it like --claim ref=feature")),
+        _ => Err(Error::new(&codes::USAGE, format!("--claim {text} is not KEY=VALUE"))
+            .with_help("write it like --claim ref=feature")),
     }
 }
 
@@ -120,11 +128,18 @@ fn add_profile(start: &Start, profile: &Profile, ci: &str, stage: &mut Stage) ->
     stage.directory = stage.directory.take().or_else(|| profile.directory().map(Path::to_owned));
     if let Some(settings) = profile.identity_settings(ci) {
         let text = |key: &str| settings.get(key).and_then(|value| value.as_str()).map(str::to_owned);
-        stage.issuer = stage.issuer.take().or_else(|| text("issuer").and_then(|issuer| federate_core::Issuer::parse(&issuer).ok()));
+        stage.issuer = stage
+            .issuer
+            .take()
+            .or_else(|| text("issuer").and_then(|issuer| federate_core::Issuer::parse(&issuer).ok()));
         stage.token_env = stage.token_env.take().or_else(|| text("token_env"));
     }
     let provider = start.registry.identities().iter().find(|kind| kind.kind == ci).map(|kind| kind.default_provider());
-    let customary = stage.issuer.as_ref().map(|issuer| issuer.as_str().to_owned()).filter(|_| provider.as_ref().is_some_and(|provider| provider.customary_audience(&context).is_some()));
+    let customary = stage
+        .issuer
+        .as_ref()
+        .map(|issuer| issuer.as_str().to_owned())
+        .filter(|_| provider.as_ref().is_some_and(|provider| provider.customary_audience(&context).is_some()));
     let customary = customary.or_else(|| provider.and_then(|provider| provider.customary_audience(&context)));
     for name in profile.target_names() {
         let target = profile.as_written(name).map_err(|errors| located(profile, errors))?;
@@ -181,22 +196,46 @@ async fn serve_while<T>(sandbox: &Sandbox, work: impl Future<Output = Result<T, 
     }
 }
 
-async fn run_child(guard: &SignalGuard, variables: &Variables, program: &OsString, rest: &[OsString]) -> Result<u8, Failure> {
+async fn run_child(
+    guard: &SignalGuard,
+    variables: &Variables,
+    program: &OsString,
+    rest: &[OsString],
+) -> Result<u8, Failure> {
     let mut command: Process = variables.command(program);
     let ended = guard.spawn(command.args(rest)).map_err(|error| start_failure(program, &error))?;
     ended.await.map(exit_code).map_err(|_| Error::new(&codes::USAGE, "the child was lost").into())
 }
 
 /// The guided run: each step is a command that the person could type.
-async fn tour(start: &Start, guard: &SignalGuard, variables: &Variables, arguments: &args::Sandbox) -> Result<u8, Failure> {
+async fn tour(
+    start: &Start,
+    guard: &SignalGuard,
+    variables: &Variables,
+    arguments: &args::Sandbox,
+) -> Result<u8, Failure> {
     let this = std::env::current_exe().map_or_else(|_| OsString::from("federate"), PathBuf::into_os_string);
     let steps: [(&str, &[&str]); 3] = [
         ("What the CI system vouches for: the claims of the job's ID token.", &["token", "-o", "text", "-q"]),
         ("Token in, credentials out: who the job becomes in each cloud.", &["whoami", "-q"]),
-        ("The same credentials for a command, in its environment only.", &["exec", "-q", "--", "sh", "-c", "env | grep -E '^(AWS_REGION|AWS_ACCOUNT_ID|AWS_ACCESS_KEY_ID|AZURE_[A-Z]*_ID|ARM_USE_OIDC)=' | sort"]),
+        (
+            "The same credentials for a command, in its environment only.",
+            &[
+                "exec",
+                "-q",
+                "--",
+                "sh",
+                "-c",
+                "env | grep -E '^(AWS_REGION|AWS_ACCOUNT_ID|AWS_ACCESS_KEY_ID|AZURE_[A-Z]*_ID|ARM_USE_OIDC)=' | sort",
+            ],
+        ),
     ];
     for (index, (title, words)) in steps.iter().enumerate() {
-        say(&format!("\n{}. {title}\n$ federate {}", index + 1, words.iter().filter(|word| **word != "-q").copied().collect::<Vec<_>>().join(" ")));
+        say(&format!(
+            "\n{}. {title}\n$ federate {}",
+            index + 1,
+            words.iter().filter(|word| **word != "-q").copied().collect::<Vec<_>>().join(" ")
+        ));
         let mut words: Vec<OsString> = words.iter().map(OsString::from).collect();
         if words.first().is_some_and(|word| word == "token") {
             // Targets may want different audiences; the first one's token stands for all.
@@ -211,13 +250,21 @@ async fn tour(start: &Start, guard: &SignalGuard, variables: &Variables, argumen
         }
     }
     say("\n4. A job on another branch: the cloud refuses, and federate says why.");
-    let mut words: Vec<OsString> = vec!["sandbox".into(), "--ci".into(), arguments.ci.as_str().into(), "--claim".into(), "ref=someone-elses-branch".into()];
+    let mut words: Vec<OsString> = vec![
+        "sandbox".into(),
+        "--ci".into(),
+        arguments.ci.as_str().into(),
+        "--claim".into(),
+        "ref=someone-elses-branch".into(),
+    ];
     words.extend(["--".into(), this.clone(), "whoami".into(), "-q".into()]);
     say(&format!("$ federate sandbox --ci {} --claim ref=someone-elses-branch -- federate whoami", arguments.ci));
     let refused = run_child(guard, variables, &this, &words).await?;
     say(&format!("(exit code {refused})"));
     if refused == 0 {
-        return Err(Error::new(&codes::USAGE, "a job on another branch was let in").with_help("the targets' `trust.allow` entries admit every branch; name one").into());
+        return Err(Error::new(&codes::USAGE, "a job on another branch was let in")
+            .with_help("the targets' `trust.allow` entries admit every branch; name one")
+            .into());
     }
     Ok(0)
 }

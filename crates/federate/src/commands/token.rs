@@ -14,7 +14,9 @@ use crate::setup::{Start, located};
 
 pub(crate) async fn run(start: &Start, arguments: Token) -> Result<u8, Failure> {
     if arguments.raw && !arguments.force && stdout_is_terminal() {
-        return Err(Error::new(&codes::USAGE, "--raw prints a secret, and stdout is a terminal").with_help("pipe it to where it is needed, or add --force").into());
+        return Err(Error::new(&codes::USAGE, "--raw prints a secret, and stdout is a terminal")
+            .with_help("pipe it to where it is needed, or add --force")
+            .into());
     }
     let profile = start.load(&[])?;
     let context = start.context(&profile)?;
@@ -22,7 +24,9 @@ pub(crate) async fn run(start: &Start, arguments: Token) -> Result<u8, Failure> 
         (Some(_), true) => Vec::new(),
         _ => profile.matching(&arguments.targets.target)?,
     };
-    let identity = profile.identity(&context, names.first().and_then(|name| profile.target_identity(name))).map_err(|error| located(&profile, vec![error]))?;
+    let identity = profile
+        .identity(&context, names.first().and_then(|name| profile.target_identity(name)))
+        .map_err(|error| located(&profile, vec![error]))?;
     let audiences = match &arguments.audience {
         Some(audience) => Audiences::one(audience),
         None => {
@@ -39,9 +43,15 @@ pub(crate) async fn run(start: &Start, arguments: Token) -> Result<u8, Failure> 
                 [one] => one.clone(),
                 several => {
                     let list: BTreeSet<String> = several.iter().map(Audiences::to_string).collect();
-                    return Err(Error::new(&codes::USAGE, format!("the selected targets want tokens for different audiences: {}", list.into_iter().collect::<Vec<_>>().join(", ")))
-                        .with_help("select one target with -t, or name one with --audience")
-                        .into());
+                    return Err(Error::new(
+                        &codes::USAGE,
+                        format!(
+                            "the selected targets want tokens for different audiences: {}",
+                            list.into_iter().collect::<Vec<_>>().join(", ")
+                        ),
+                    )
+                    .with_help("select one target with -t, or name one with --audience")
+                    .into());
                 }
             }
         }
@@ -55,7 +65,9 @@ pub(crate) async fn run(start: &Start, arguments: Token) -> Result<u8, Failure> 
     let signature = signature(&context, &issuer, &token).await?;
     let claims = Json::Object(token.claims().as_map().clone());
     let text = match start.global.output {
-        Output::Json => pretty(&json!({ "identity": identity.name, "source": token.source(), "signature": signature, "header": { "alg": token.algorithm(), "kid": token.key_id() }, "claims": claims })),
+        Output::Json => pretty(
+            &json!({ "identity": identity.name, "source": token.source(), "signature": signature, "header": { "alg": token.algorithm(), "kid": token.key_id() }, "claims": claims }),
+        ),
         Output::Text => {
             start.stderr.note(&format!("ID token of {}, signature {signature}", token.source()));
             pretty(&claims)
@@ -77,14 +89,20 @@ async fn signature(context: &Context, issuer: &Issuer, token: &IdToken) -> Resul
 
 async fn keys(context: &Context, configured: &Issuer, token: &IdToken) -> Result<Jwks, Error> {
     // The token's own issuer is followed only as far as the expected one reaches: an enterprise's path below it.
-    let issuer = token.claims().issuer().filter(|issuer| issuer.strip_prefix(configured.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+    let issuer = token.claims().issuer().filter(|issuer| {
+        issuer.strip_prefix(configured.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    });
     let issuer = issuer.and_then(|issuer| Issuer::parse(issuer).ok()).unwrap_or_else(|| configured.clone());
     let invalid = |what: &str| Error::new(&codes::RESPONSE_INVALID, format!("the issuer's {what} cannot be read"));
     let discovery = issuer.discovery_url().ok_or_else(|| invalid("address"))?;
     // These requests carry nothing secret, so the rule about hosts does not bind them; https does.
     let document = get(context, "OpenID discovery", discovery).await?;
     let document: Json = serde_json::from_slice(&document).map_err(|_| invalid("discovery document"))?;
-    let url = document.get("jwks_uri").and_then(Json::as_str).and_then(|text| Url::parse(text).ok()).ok_or_else(|| invalid("jwks_uri"))?;
+    let url = document
+        .get("jwks_uri")
+        .and_then(Json::as_str)
+        .and_then(|text| Url::parse(text).ok())
+        .ok_or_else(|| invalid("jwks_uri"))?;
     if url.scheme() != "https" && url.host().as_ref().is_none_or(|host| !federate_core::policy::is_loopback(host)) {
         return Err(invalid("jwks_uri (it is not https)"));
     }
@@ -94,5 +112,9 @@ async fn keys(context: &Context, configured: &Issuer, token: &IdToken) -> Result
 async fn get(context: &Context, what: &str, url: Url) -> Result<Vec<u8>, Error> {
     let host = url.host_str().unwrap_or_default().to_owned();
     let response = context.http.send(&Request::get(what, url, Reach::BuiltIn), context.deadline).await?;
-    if response.status == 200 { Ok(response.body) } else { Err(Error::new(&codes::SERVICE_ERROR, format!("{host} answered {} to {what}", response.status))) }
+    if response.status == 200 {
+        Ok(response.body)
+    } else {
+        Err(Error::new(&codes::SERVICE_ERROR, format!("{host} answered {} to {what}", response.status)))
+    }
 }

@@ -19,11 +19,15 @@ pub(crate) async fn run(start: &Start, targets: Targets) -> Result<u8, Failure> 
         let context = session.context().begin_exchange();
         for source in &sources {
             let target = source.unbound();
-            let given = start.registry.cloud(target.kind()).map_or(Ok(None), |cloud| cloud.from_env(&context, source.name()));
+            let given =
+                start.registry.cloud(target.kind()).map_or(Ok(None), |cloud| cloud.from_env(&context, source.name()));
             let principal = match given {
                 Ok(Some(credentials)) => target.whoami(&context, &credentials).await,
-                Ok(None) => Err(Error::new(&NOT_GIVEN, format!("this process was given no credentials for the target `{}`", source.name()))
-                    .with_help("select it in the surrounding `federate exec -t`, or run `federate whoami` outside of it")),
+                Ok(None) => Err(Error::new(
+                    &NOT_GIVEN,
+                    format!("this process was given no credentials for the target `{}`", source.name()),
+                )
+                .with_help("select it in the surrounding `federate exec -t`, or run `federate whoami` outside of it")),
                 Err(error) => Err(error),
             };
             match principal {
@@ -45,7 +49,10 @@ pub(crate) async fn run(start: &Start, targets: Targets) -> Result<u8, Failure> 
     }
     let text = match start.global.output {
         Output::Json => pretty(&Json::Object(
-            answers.into_iter().map(|(name, principal)| (name, json!({ "principal": principal.headline, "facts": principal.facts }))).collect(),
+            answers
+                .into_iter()
+                .map(|(name, principal)| (name, json!({ "principal": principal.headline, "facts": principal.facts })))
+                .collect(),
         )),
         Output::Text => answers.iter().map(|(name, principal)| text(name, principal)).collect(),
     };
