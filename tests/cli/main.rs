@@ -1,5 +1,10 @@
 //! The whole command line, as a person or a CI system uses it: on loopback alone, in an environment of its own.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod bad_answers;
+mod exec;
 mod hosts;
+mod reference;
+mod sandbox;
 mod support;

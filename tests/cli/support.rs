@@ -12,24 +12,24 @@ use federate_core::testing::jwt;
 use serde_json::{Value, json};
 
 /// A secret that must show up nowhere but in the result.
-pub const SECRET_KEY: &str = "canarySecretAccessKey0123456789abcdefghij";
+pub(crate) const SECRET_KEY: &str = "canarySecretAccessKey0123456789abcdefghij";
 /// As above.
-pub const SESSION_TOKEN: &str = "canarySessionToken/0123456789+abcdefghij==";
+pub(crate) const SESSION_TOKEN: &str = "canarySessionToken/0123456789+abcdefghij==";
 
-pub struct Workshop {
-    pub root: tempfile::TempDir,
+pub(crate) struct Workshop {
+    pub(crate) root: tempfile::TempDir,
     env: BTreeMap<String, String>,
 }
 
-pub struct Done {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Done {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Workshop {
     /// An empty project: a folder with `.git`, `HOME` and a runtime directory.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         for folder in ["project/.git", "project/profiles", "home", "runtime"] {
             std::fs::create_dir_all(root.path().join(folder)).unwrap();
@@ -42,24 +42,24 @@ impl Workshop {
     }
 
     /// A GitLab job on `main` with a token for the AWS target, and an STS at this address.
-    pub fn gitlab_aws(endpoint: &str) -> Self {
+    pub(crate) fn gitlab_aws(endpoint: &str) -> Self {
         let mut workshop = Self::new();
         workshop.profile("base", &aws_base(endpoint)).gitlab_job();
         workshop
     }
 
-    pub fn set(&mut self, name: &str, value: &str) -> &mut Self {
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> &mut Self {
         self.env.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    pub fn unset(&mut self, name: &str) -> &mut Self {
+    pub(crate) fn unset(&mut self, name: &str) -> &mut Self {
         self.env.remove(name);
         self
     }
 
     /// The variables of a GitLab job, with one ID token for `https://gitlab.com`.
-    pub fn gitlab_job(&mut self) -> &mut Self {
+    pub(crate) fn gitlab_job(&mut self) -> &mut Self {
         let token = jwt(&gitlab_claims());
         self.set("CI", "true")
             .set("GITLAB_CI", "true")
@@ -67,30 +67,30 @@ impl Workshop {
             .set("AWS_ID_TOKEN", &token)
     }
 
-    pub fn profile(&mut self, name: &str, text: &str) -> &mut Self {
+    pub(crate) fn profile(&mut self, name: &str, text: &str) -> &mut Self {
         std::fs::write(self.path(&format!("project/profiles/{name}.toml")), text).unwrap();
         self
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_federate"));
         command.args(arguments).env_clear().envs(&self.env).current_dir(self.path("project")).stdin(Stdio::null());
         command
     }
 
     /// Runs federate to its end and checks that no canary shows in stderr, nor in any file that it left.
-    pub fn run(&self, arguments: &[&str]) -> Done {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Done {
         let done = finish(self.command(arguments).output().unwrap());
         self.assert_no_canary(&done.stderr);
         done
     }
 
     /// As [`Workshop::run`], for commands whose result holds no secret either.
-    pub fn run_quietly(&self, arguments: &[&str]) -> Done {
+    pub(crate) fn run_quietly(&self, arguments: &[&str]) -> Done {
         let done = self.run(arguments);
         self.assert_no_canary(&done.stdout);
         done
@@ -107,12 +107,12 @@ impl Workshop {
     }
 }
 
-pub fn leftovers(runtime: &Path) -> Vec<PathBuf> {
+pub(crate) fn leftovers(runtime: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(runtime.join("federate")).into_iter().flatten();
     entries.flatten().map(|entry| entry.path()).collect()
 }
 
-pub fn finish(output: Output) -> Done {
+pub(crate) fn finish(output: Output) -> Done {
     use std::os::unix::process::ExitStatusExt as _;
     Done {
         code: output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or_default()),
@@ -121,12 +121,12 @@ pub fn finish(output: Output) -> Done {
     }
 }
 
-pub fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
 
 /// The payload of a GitLab job on `main`.
-pub fn gitlab_claims() -> Value {
+pub(crate) fn gitlab_claims() -> Value {
     json!({
         "iss": "https://gitlab.com", "aud": "https://gitlab.com", "sub": "project_path:quarry-street/ledger:ref_type:branch:ref:main",
         "iat": now(), "nbf": now() - 5, "exp": now() + 3600, "jti": "4f3f3391-0ab2-477f-a521-3df975f0c4cd",
@@ -137,21 +137,21 @@ pub fn gitlab_claims() -> Value {
 }
 
 /// A copy of the claims with some changed.
-pub fn with(mut claims: Value, changes: Value) -> Value {
+pub(crate) fn with(mut claims: Value, changes: Value) -> Value {
     for (name, value) in changes.as_object().unwrap() {
         claims[name] = value.clone();
     }
     claims
 }
 
-pub fn aws_base(endpoint: &str) -> String {
+pub(crate) fn aws_base(endpoint: &str) -> String {
     format!(
         "[targets.aws]\ntype = \"aws\"\nrole_arn = \"arn:aws:iam::111122223333:role/deploy\"\nregion = \"eu-west-1\"\nsession_name = \"ci\"\nendpoint_url = \"{endpoint}\"\n"
     )
 }
 
 /// What STS answers when it says yes.
-pub fn sts_success() -> String {
+pub(crate) fn sts_success() -> String {
     let body = format!(
         "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult>\
          <AssumedRoleUser><AssumedRoleId>AROAEXAMPLE:ci</AssumedRoleId><Arn>arn:aws:sts::111122223333:assumed-role/deploy/ci</Arn></AssumedRoleUser>\
@@ -163,14 +163,14 @@ pub fn sts_success() -> String {
 }
 
 /// What STS answers when it refuses.
-pub fn sts_error(status: &str, code: &str, message: &str) -> String {
+pub(crate) fn sts_error(status: &str, code: &str, message: &str) -> String {
     let body = format!(
         "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>r-2</RequestId></ErrorResponse>"
     );
     http(status, "text/xml", &body)
 }
 
-pub fn http(status: &str, content_type: &str, body: &str) -> String {
+pub(crate) fn http(status: &str, content_type: &str, body: &str) -> String {
     format!(
         "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
@@ -178,13 +178,13 @@ pub fn http(status: &str, content_type: &str, body: &str) -> String {
 }
 
 /// A server on loopback that gives every request the same answer and remembers what it was sent.
-pub struct Canned {
-    pub url: String,
+pub(crate) struct Canned {
+    pub(crate) url: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Canned {
-    pub fn answering(answer: impl Into<String>) -> Self {
+    pub(crate) fn answering(answer: impl Into<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -199,7 +199,7 @@ impl Canned {
         Self { url, requests }
     }
 
-    pub fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use federate_core::{Env, Secret};
@@ -23,7 +23,11 @@ impl PrivateDirectory {
     pub(crate) fn create(env: &Env) -> io::Result<Self> {
         let root = root(env)?;
         sweep(&root);
-        let path = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&root)?.keep();
+        let path = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(&root)?
+            .keep();
         let lock = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path.join(LOCK))?;
         lock.lock()?;
         Ok(Self { path, _lock: lock })

@@ -1,0 +1,65 @@
+//! The main job on the sample profiles: a job becomes a role and an application, or is told why not.
+
+use std::process::Command;
+
+use crate::support::{Done, finish};
+
+/// `federate sandbox ARGUMENTS` in the repository, in an environment of its own.
+fn sandbox(arguments: &[&str]) -> Done {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_federate"));
+    command
+        .arg("sandbox")
+        .args(arguments)
+        .env_clear()
+        .env("HOME", home.path())
+        .env("XDG_RUNTIME_DIR", home.path())
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    finish(command.output().unwrap())
+}
+
+#[test]
+fn a_job_on_main_becomes_a_role_and_an_application() {
+    let done = sandbox(&["--", "federate", "whoami", "-p", "prod"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(done.stdout.contains("arn:aws:sts::333344445555:assumed-role/ledger-deploy/prod-"), "{}", done.stdout);
+    assert!(done.stdout.contains("application 00000000-0000-0000-0000-000000000022 in tenant"), "{}", done.stdout);
+}
+
+#[test]
+fn a_job_on_another_branch_is_refused_with_the_reason() {
+    let done = sandbox(&["--claim", "ref=feature", "--", "federate", "whoami", "-p", "prod"]);
+    assert_eq!(done.code, 4, "{}", done.stderr);
+    assert_eq!(done.stdout, "");
+    for expected in
+        ["aws-access-denied", "azure-no-matching-credential", "AADSTS700213", "ref:feature", "profiles/prod.toml:3"]
+    {
+        assert!(done.stderr.contains(expected), "{expected}: {}", done.stderr);
+    }
+    let dev = sandbox(&["--claim", "ref=feature", "--", "federate", "whoami", "-p", "dev"]);
+    assert_eq!(dev.code, 0, "{}", dev.stderr);
+}
+
+#[test]
+fn a_github_job_needs_the_environment() {
+    let words = ["--", "federate", "whoami", "-p", "prod"];
+    assert_eq!(sandbox(&[&["--ci", "github"], &words[..]].concat()).code, 4);
+    let done = sandbox(&[&["--ci", "github", "--claim", "environment=production"], &words[..]].concat());
+    assert_eq!(done.code, 0, "{}", done.stderr);
+}
+
+#[test]
+fn the_guided_run_shows_both() {
+    let done = sandbox(&["-p", "prod", "--tour"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let all = format!("{}{}", done.stdout, done.stderr);
+    assert!(all.contains("assumed-role/ledger-deploy") && all.contains("(exit code 4)"), "{all}");
+}
+
+#[test]
+fn a_childs_exit_code_is_the_sandboxs() {
+    assert_eq!(sandbox(&["--", "sh", "-c", "exit 7"]).code, 7);
+    assert_eq!(sandbox(&["--", "no-such-command-anywhere"]).code, 127);
+    assert_eq!(sandbox(&["--ci", "jenkinz", "--", "true"]).code, 125);
+}
