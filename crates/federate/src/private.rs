@@ -34,6 +34,7 @@ impl PrivateDirectory {
     }
 
     /// The directory's path.
+    #[cfg(feature = "sandbox")]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
