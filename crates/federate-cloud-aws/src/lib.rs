@@ -14,6 +14,7 @@ mod response;
 mod settings;
 pub mod sigv4;
 mod target;
+mod trust;
 mod validate;
 mod visible;
 
@@ -21,3 +22,4 @@ pub use codes::ALL as CODES;
 pub use environment::AwsCloud;
 pub use settings::{Hop, Settings};
 pub use target::Aws;
+pub use trust::AwsTrust;

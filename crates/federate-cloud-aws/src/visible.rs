@@ -36,6 +36,7 @@ const BUILDKITE: &[&str] = &[
     "pipeline_slug",
 ];
 const CIRCLECI: &[&str] = &["oidc.circleci.com/project-id"];
+const GOOGLE: &[&str] = &["google/organization_number"];
 
 /// The condition keys that a trust policy can test for this token, with the token's values: `gitlab.com:sub`, …
 pub(crate) fn condition_keys(claims: &Claims) -> Vec<(String, String)> {
@@ -53,6 +54,11 @@ pub(crate) fn condition_keys(claims: &Claims) -> Vec<(String, String)> {
     keys
 }
 
+/// The claims of this provider's tokens that become condition keys.
+pub(crate) fn names(provider: &str) -> impl Iterator<Item = &'static str> {
+    std::iter::once("aud").chain(COMMON.iter().chain(special(provider)).copied())
+}
+
 fn special(provider: &str) -> &'static [&'static str] {
     let host = provider.split('/').next().unwrap_or_default();
     let ghe = host.strip_prefix("token.actions.").and_then(|rest| rest.strip_suffix(".ghe.com")).is_some();
@@ -62,6 +68,7 @@ fn special(provider: &str) -> &'static [&'static str] {
         "gitlab.com" => GITLAB,
         "agent.buildkite.com" => BUILDKITE,
         "oidc.circleci.com" => CIRCLECI,
+        "accounts.google.com" => GOOGLE,
         _ => &[],
     }
 }

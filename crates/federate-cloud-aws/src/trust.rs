@@ -1,0 +1,73 @@
+//! A role's trust policy: what it decides about a token, and who else it lets in.
+//!
+//! The IAM policy language as far as the trust policy of a role for a web identity can use it
+//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>).
+
+mod arn;
+mod date;
+mod evaluate;
+mod explain;
+mod lint;
+mod operator;
+mod parse;
+mod policy;
+mod request;
+
+use federate_core::Error;
+use federate_trust::{Finding, Job, Located, TrustDocument, TrustModel, Verdict, walk};
+use serde_json::Value as Json;
+
+use policy::Policy;
+
+/// Role trust policies.
+#[derive(Debug)]
+pub struct AwsTrust;
+
+/// The keys under which AWS's tools and templates keep a role's trust policy.
+const WRAPPERS: [&str; 2] = ["AssumeRolePolicyDocument", "assume_role_policy"];
+
+impl TrustModel for AwsTrust {
+    fn kind(&self) -> &'static str {
+        "aws"
+    }
+
+    fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>> {
+        let mut found: Vec<(String, &Json)> = Vec::new();
+        if value.is_string() || value.get("Statement").is_some() {
+            found.push((String::new(), value));
+        } else {
+            walk(value, &mut |path, map| {
+                for key in WRAPPERS {
+                    if let Some(policy) = map.get(key).filter(|policy| policy.is_object() || policy.is_string()) {
+                        let role = ["RoleName", "name", "address"].iter().find_map(|name| map.get(*name)?.as_str());
+                        found.push((role.map_or_else(|| path.to_owned(), |role| format!("role {role}")), policy));
+                    }
+                }
+            });
+        }
+        let (mut documents, mut errors) = (Vec::new(), Vec::new());
+        for (place, policy) in found {
+            match parse::policy(policy) {
+                Ok(policy) => documents.push(Located { place, document: Box::new(policy) }),
+                Err(found) => errors.extend(
+                    found.into_iter().map(
+                        |error| {
+                            if place.is_empty() { error } else { error.with_origin(place.clone()) }
+                        },
+                    ),
+                ),
+            }
+        }
+        if errors.is_empty() { Ok(documents) } else { Err(errors) }
+    }
+}
+
+impl TrustDocument for Policy {
+    fn evaluate(&self, job: &Job) -> Verdict {
+        evaluate::evaluate(self, job)
+    }
+
+    fn lint(&self) -> Vec<Finding> {
+        lint::lint(self)
+    }
+}

@@ -1,0 +1,108 @@
+//! The decision: statements are ORed, their conditions ANDed, a Deny wins.
+
+use federate_trust::{Check, Decision, Effect, Job, StatementVerdict, Verdict};
+
+use super::explain;
+use super::operator::Operand;
+use super::policy::{Condition, Policy, Statement, provider_of};
+use super::request::Request;
+
+/// Decides about a job.
+pub(super) fn evaluate(policy: &Policy, job: &Job) -> Verdict {
+    let request = Request::new(job);
+    let judged: Vec<StatementVerdict> =
+        policy.statements.iter().map(|one| statement(policy, one, &request, &job.claims)).collect();
+    // Each action is decided by itself, and all have to be allowed.
+    let covers = |index: usize, action: &str| policy.statements[index].covers(action);
+    let applies = |index: usize, effect: Effect, action: &str| {
+        let verdict = &judged[index];
+        verdict.effect == effect && covers(index, action) && conditions_hold(verdict)
+    };
+    let indices = 0..judged.len();
+    let is_allowed = request.actions.iter().all(|action| {
+        indices.clone().any(|index| applies(index, Effect::Allow, action))
+            && !indices.clone().any(|index| applies(index, Effect::Deny, action))
+    });
+    let decision = if is_allowed { Decision::Allow } else { Decision::Deny };
+    let mut verdict = Verdict::new(decision, judged);
+    if !is_allowed {
+        verdict.cloud_code = Some("AccessDenied".to_owned());
+        explain::add_fix(&mut verdict, &request, job);
+    }
+    explain::nearest_first(&mut verdict);
+    verdict
+}
+
+/// Does everything but the action hold?
+fn conditions_hold(verdict: &StatementVerdict) -> bool {
+    verdict.checks.iter().all(|check| check.holds || check.key == "Action")
+}
+
+fn statement(
+    policy: &Policy,
+    statement: &Statement,
+    request: &Request,
+    claims: &federate_core::Claims,
+) -> StatementVerdict {
+    let mut checks = vec![principal(statement, request), action(statement, request)];
+    for condition in &statement.conditions {
+        checks.push(check(condition, policy.has_variables(), request, claims));
+    }
+    StatementVerdict {
+        name: statement.name(),
+        effect: statement.effect,
+        matches: checks.iter().all(|check| check.holds),
+        checks,
+    }
+}
+
+fn principal(statement: &Statement, request: &Request) -> Check {
+    let principal = &statement.principal;
+    let named =
+        principal.anyone || principal.federated.iter().any(|name| provider_of(name) == Some(request.provider.as_str()));
+    let mut expected = principal.federated.clone();
+    if principal.anyone {
+        expected.push("*".to_owned());
+    }
+    let holds = named != principal.negated;
+    let note = (!holds).then(|| {
+        if expected.is_empty() {
+            "the statement is not about an identity provider".to_owned()
+        } else {
+            format!("the token's issuer is the provider `{}`, to the letter", request.provider)
+        }
+    });
+    Check {
+        key: if principal.negated { "NotPrincipal" } else { "Principal" }.to_owned(),
+        operator: "Federated".to_owned(),
+        expected,
+        actual: request.provider.clone().into(),
+        holds,
+        note,
+    }
+}
+
+fn action(statement: &Statement, request: &Request) -> Check {
+    Check {
+        key: "Action".to_owned(),
+        operator: if statement.actions_negated { "NotAction" } else { "Action" }.to_owned(),
+        expected: statement.actions.clone(),
+        actual: Check::actual_of(Some(&request.actions)),
+        holds: request.actions.iter().all(|action| statement.covers(action)),
+        note: None,
+    }
+}
+
+fn check(condition: &Condition, has_variables: bool, request: &Request, claims: &federate_core::Claims) -> Check {
+    let operands: Vec<Operand> = condition.values.iter().map(|value| request.operand(value, has_variables)).collect();
+    let actual = request.values(&condition.key);
+    let holds = condition.operator.holds(&operands, actual);
+    Check {
+        key: condition.key.clone(),
+        operator: condition.operator.name.clone(),
+        expected: condition.values.clone(),
+        actual: Check::actual_of(actual),
+        holds,
+        note: explain::note(condition, &operands, actual, holds, request, claims),
+    }
+}

@@ -1,0 +1,188 @@
+//! Why a condition does not hold, and the smallest change that would make it hold.
+
+use federate_core::Claims;
+use federate_trust::{Check, Effect, Glob, Job, StatementVerdict, Verdict, immutable_form};
+
+use super::operator::{Base, Operand, Set};
+use super::policy::Condition;
+use super::request::Request;
+use crate::visible;
+
+/// The reason, where it is subtle.
+pub(super) fn note(
+    condition: &Condition,
+    operands: &[Operand],
+    actual: Option<&[String]>,
+    holds: bool,
+    request: &Request,
+    claims: &Claims,
+) -> Option<String> {
+    let operator = &condition.operator;
+    let Some(actual) = actual else {
+        if holds {
+            let is_open = operator.base != Base::Null
+                && (operator.if_exists || operator.negated || operator.set == Some(Set::All));
+            return is_open.then(|| "the key is absent, so this holds without testing anything".to_owned());
+        }
+        return why_absent(&condition.key, request, claims);
+    };
+    if holds || operator.negated {
+        return None;
+    }
+    let value = actual.first()?;
+    if operands.iter().any(|operand| operand.unresolved) {
+        return Some("a policy variable has no value in this request, so the value matches nothing".to_owned());
+    }
+    let fits = |test: &dyn Fn(&str) -> bool| condition.values.iter().any(|expected| test(expected));
+    if operator.base == Base::StringEquals && fits(&|expected| Glob::parse(expected).matches(value)) {
+        return Some(format!("{} takes `*` and `?` literally: StringLike reads them as wildcards", operator.name));
+    }
+    let lower = value.to_lowercase();
+    if fits(&|expected| Glob::parse(&expected.to_lowercase()).matches(&lower)) {
+        return Some("only upper and lower case differ, and they count".to_owned());
+    }
+    if immutable_form(value).is_some_and(|classic| fits(&|expected| Glob::parse(expected).matches(&classic))) {
+        return Some(
+            "the token's subject is in the immutable form (OWNER@ID/REPO@ID), the policy's in the classic one"
+                .to_owned(),
+        );
+    }
+    if value.contains(":environment:") && fits(&|expected| expected.contains(":ref:")) {
+        return Some("the job names an environment, which takes the place of the ref in the subject".to_owned());
+    }
+    if value.ends_with(":pull_request") && fits(&|expected| expected.contains(":ref:")) {
+        return Some("a pull request's subject says pull_request instead of a ref".to_owned());
+    }
+    None
+}
+
+fn why_absent(key: &str, request: &Request, claims: &Claims) -> Option<String> {
+    let (prefix, name) = key.rsplit_once(':')?;
+    if prefix.eq_ignore_ascii_case("aws") || prefix.eq_ignore_ascii_case("sts") {
+        return Some("the request does not carry this key".to_owned());
+    }
+    if !prefix.eq_ignore_ascii_case(&request.provider) {
+        return Some(format!(
+            "the key belongs to `{prefix}`, but the token's provider is `{}`: it is never present",
+            request.provider
+        ));
+    }
+    let is_visible = visible::names(&request.provider).any(|known| known.eq_ignore_ascii_case(name));
+    Some(match (is_visible, claims.get(name).is_some()) {
+        (false, true) => format!("the token has `{name}`, but STS does not make a condition key of it for this issuer"),
+        (false, false) => format!("STS makes no condition key of `{name}` for this issuer"),
+        (true, _) => format!("the token has no `{name}`"),
+    })
+}
+
+/// Allow before Deny where nothing matches, fewest failures first.
+pub(super) fn nearest_first(verdict: &mut Verdict) {
+    verdict.statements.sort_by_key(|statement| {
+        let denies = statement.effect == Effect::Deny;
+        if statement.matches { (0, usize::from(!denies)) } else { (1 + usize::from(denies), distance(statement)) }
+    });
+}
+
+/// Another issuer is never what was meant, however little else differs.
+fn distance(statement: &StatementVerdict) -> usize {
+    statement
+        .failed()
+        .map(|check| match check.key.as_str() {
+            "Principal" | "NotPrincipal" => 100,
+            "Action" => 10,
+            _ => 1,
+        })
+        .sum()
+}
+
+/// The smallest change that would admit the token, and a warning where it would admit strangers.
+pub(super) fn add_fix(verdict: &mut Verdict, request: &Request, job: &Job) {
+    let denying = verdict.statements.iter().find(|statement| statement.effect == Effect::Deny && statement.matches);
+    if let Some(statement) = denying {
+        verdict.fix =
+            Some(format!("{} denies this token, whatever else allows it: narrow its conditions", statement.name));
+        return;
+    }
+    let nearest = verdict
+        .statements
+        .iter()
+        .filter(|statement| statement.effect == Effect::Allow)
+        .min_by_key(|statement| distance(statement))
+        .filter(|statement| distance(statement) < 100);
+    let subject = job.claims.subject().unwrap_or_default();
+    let Some(nearest) = nearest else {
+        let audience = request.values(&format!("{}:aud", request.provider)).and_then(|values| values.first());
+        let mut condition = serde_json::json!({ format!("{}:sub", request.provider): subject });
+        if let Some(audience) = audience {
+            condition[format!("{}:aud", request.provider)] = audience.as_str().into();
+        }
+        verdict.fix = Some(format!(
+            "no statement trusts the provider `{}`: add one with Principal {{\"Federated\": \"arn:aws:iam::ACCOUNT:oidc-provider/{}\"}} and Condition {{\"StringEquals\": {condition}}}",
+            request.provider, request.provider
+        ));
+        verdict.warning = Some("that lets in a whole new issuer's job; make sure that it is yours".to_owned());
+        return;
+    };
+    let changes: Vec<String> = nearest.failed().map(|check| change(check, request)).collect();
+    verdict.fix = Some(format!("in {}: {}", nearest.name, changes.join("; ")));
+    verdict.warning = warning(nearest, subject);
+}
+
+fn change(check: &Check, request: &Request) -> String {
+    let Check { key, operator, .. } = check;
+    if key == "Action" {
+        let missing = check.actual_text();
+        return format!("let Action be {missing}");
+    }
+    if check.actual.is_null() {
+        let (prefix, name) = key.rsplit_once(':').unwrap_or(("", key));
+        let is_visible = visible::names(&request.provider).any(|known| known.eq_ignore_ascii_case(name));
+        if !prefix.eq_ignore_ascii_case("aws") && !prefix.eq_ignore_ascii_case("sts") {
+            if !prefix.eq_ignore_ascii_case(&request.provider) && is_visible {
+                return format!("write the key `{key}` as `{}:{name}`", request.provider);
+            }
+            if !is_visible {
+                return format!(
+                    "remove the condition on `{key}`, which STS never knows; test `{}:sub` instead",
+                    request.provider
+                );
+            }
+        }
+        return format!("send `{key}` with the request or in the token, or remove the condition on it");
+    }
+    let actual = check.actual_text();
+    let is_literal_wildcard = operator.starts_with("StringEquals")
+        && check.expected.iter().any(|expected| Glob::parse(expected).matches(&actual));
+    if is_literal_wildcard {
+        return format!("test `{key}` with StringLike instead of {operator}");
+    }
+    if operator.contains("Not") {
+        return format!("take what excludes `{actual}` out of {operator} `{key}`");
+    }
+    format!("add `{actual}` to {operator} `{key}`")
+}
+
+fn warning(nearest: &StatementVerdict, subject: &str) -> Option<String> {
+    let failed = nearest.failed().find(|check| check.key.to_ascii_lowercase().ends_with(":sub"))?;
+    if subject.ends_with(":pull_request") {
+        return Some(
+            "that lets in every pull request of the repository, before anyone has reviewed its code".to_owned(),
+        );
+    }
+    let (owner, owners) = (owner(subject)?, failed.expected.iter().filter_map(|expected| self::owner(expected)));
+    let known: Vec<&str> = owners.collect();
+    (!known.is_empty() && !known.iter().any(|known| Glob::parse(known).matches(owner))).then(|| {
+        format!("the token is `{owner}`'s, the policy is for `{}`: that would let a stranger in", known.join("`, `"))
+    })
+}
+
+/// The owner, group or organization in a subject, without an id.
+fn owner(subject: &str) -> Option<&str> {
+    let (kind, rest) = subject.split_once(':')?;
+    let end = match kind {
+        "repo" | "project_path" => rest.find('/')?,
+        "organization" | "owner" => rest.find(':')?,
+        _ => return None,
+    };
+    Some(rest[..end].split('@').next().unwrap_or_default())
+}

@@ -1,0 +1,130 @@
+//! Who else gets in, and what cannot work: the catalogue applied to a policy.
+
+mod broken;
+mod catalogue;
+mod exposure;
+mod keys;
+
+use federate_trust::{Effect, Finding, Provider, Severity};
+
+use super::operator::Base;
+use super::policy::{EXCHANGE, Policy, Statement, TAG_SESSION, provider_of};
+use catalogue::rule;
+use keys::Tests;
+
+/// Findings of one statement, each id once.
+#[derive(Debug, Default)]
+pub(super) struct Found(Vec<Finding>);
+
+impl Found {
+    fn add(&mut self, id: &str, place: impl Into<String>) {
+        if !self.0.iter().any(|known| known.id == id) {
+            self.0.push(Finding::new(rule(id), place));
+        }
+    }
+}
+
+/// Looks at every statement that lets an identity provider's tokens in.
+pub(super) fn lint(policy: &Policy) -> Vec<Finding> {
+    let mut all = Vec::new();
+    let exchanges = |statement: &Statement| statement.effect == Effect::Allow && statement.covers(EXCHANGE);
+    let somebody_exchanges = policy.statements.iter().any(exchanges);
+    let mut is_about_tokens = false;
+    for statement in policy.statements.iter().filter(|statement| statement.effect == Effect::Allow) {
+        let providers = providers(statement);
+        if providers.is_empty() {
+            continue;
+        }
+        is_about_tokens = true;
+        let mut found = Found::default();
+        if !exchanges(statement) {
+            // A statement that only adds session tags stands beside one that exchanges.
+            if !(somebody_exchanges && statement.covers(TAG_SESSION)) {
+                found.add("wrong-action", statement.name());
+            }
+            all.extend(found.0);
+            continue;
+        }
+        look(statement, &providers, &mut found);
+        all.extend(found.0);
+    }
+    if is_about_tokens && policy.version.as_deref() != Some("2012-10-17") {
+        all.push(Finding::new(rule("old-version"), "Version"));
+    }
+    all.sort_by(|left, right| right.severity.cmp(&left.severity).then(left.id.cmp(right.id)));
+    all
+}
+
+/// The identity providers that a statement trusts. Where a template leaves the principal open, the condition keys tell.
+fn providers(statement: &Statement) -> Vec<Provider> {
+    let mut providers: Vec<Provider> =
+        statement.principal.federated.iter().filter_map(|name| provider_of(name)).map(Provider::new).collect();
+    let is_open = statement.principal.federated.iter().any(|name| name.contains('<'));
+    if providers.is_empty() && is_open {
+        let prefixes = statement.conditions.iter().filter_map(|condition| keys::issuer_of(&condition.key));
+        providers.extend(prefixes.take(1).map(Provider::new));
+    }
+    providers
+}
+
+fn look(statement: &Statement, providers: &[Provider], found: &mut Found) {
+    if broken::mixes_issuers(statement, providers) {
+        found.add("mixed-issuers", statement.name());
+        return;
+    }
+    for provider in providers {
+        let tests = Tests::new(statement, provider);
+        broken::creation(statement, provider, &tests, found);
+        if broken::lint(statement, provider, &tests, found) {
+            hygiene(statement, &tests, found);
+            exposure::lint(statement, provider, &tests, found);
+        }
+    }
+}
+
+fn hygiene(statement: &Statement, tests: &Tests<'_>, found: &mut Found) {
+    let place = |operator: &str, key: &str| format!("{}, {operator} {key}", statement.name());
+    if statement.actions.iter().any(|action| ["*", "sts:*"].contains(&action.to_ascii_lowercase().as_str()))
+        && !statement.actions_negated
+    {
+        found.add("broad-action", format!("{}, Action", statement.name()));
+    }
+    if !tests.has_positive("aud") && !tests.has_positive("oaud") {
+        found.add("missing-aud", statement.name());
+    }
+    for test in &tests.all {
+        let place = place(&test.condition.operator.name, &test.condition.key);
+        let is_single = test.name != "amr";
+        let operator = &test.condition.operator;
+        match operator.set {
+            Some(super::operator::Set::All) if is_single => found.add("forallvalues-null", place.clone()),
+            Some(super::operator::Set::Any) if is_single => found.add("foranyvalue-single", place.clone()),
+            _ => {}
+        }
+        if operator.if_exists {
+            found.add("ifexists", place.clone());
+        }
+        match operator.base {
+            Base::StringLike if !test.condition.values.iter().any(|value| value.contains(['*', '?'])) => {
+                found.add("stringlike-no-wildcard", place);
+            }
+            Base::StringEqualsIgnoreCase => found.add("ignore-case", place),
+            _ => {}
+        }
+    }
+    let tags = statement.actions.iter().any(|action| action.eq_ignore_ascii_case(TAG_SESSION));
+    let limits_tags = statement.conditions.iter().any(|condition| {
+        let key = condition.key.to_ascii_lowercase();
+        key.starts_with("aws:requesttag/") || key == "aws:tagkeys"
+    });
+    if tags && !limits_tags && !statement.actions_negated {
+        found.add("tagsession-open", statement.name());
+    }
+}
+
+/// A gap at an issuer of one's own is open to colleagues only.
+fn milder(found: &mut Found, id: &str) {
+    for finding in found.0.iter_mut().filter(|finding| finding.id == id) {
+        finding.severity = Severity::Medium;
+    }
+}

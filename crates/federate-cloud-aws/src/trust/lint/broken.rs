@@ -1,0 +1,91 @@
+//! What cannot work: conditions that no token meets, and statements that AWS would not take any more.
+
+use federate_trust::{Glob, Provider, analyse};
+
+use super::Found;
+use super::keys::{Tests, issuer_of};
+use crate::trust::operator::Base;
+use crate::trust::policy::Statement;
+use crate::visible;
+
+/// Several providers, and keys of more than one: no token has them all.
+pub(super) fn mixes_issuers(statement: &Statement, providers: &[Provider]) -> bool {
+    let has_keys = |provider: &&Provider| !Tests::new(statement, provider).all.is_empty();
+    providers.len() > 1 && providers.iter().filter(has_keys).count() > 1
+}
+
+/// AWS refuses to create or change a role for a shared issuer whose tenancy claim is not tested.
+pub(super) fn creation(statement: &Statement, provider: &Provider, tests: &Tests<'_>, found: &mut Found) {
+    let claims = provider.tenancy_claims();
+    if claims.is_empty() {
+        return;
+    }
+    let is_tested = claims.iter().any(|claim| {
+        tests.of(claim).any(|test| {
+            let first = test.condition.values.first().map(String::as_str).unwrap_or_default();
+            test.condition.operator.base != Base::Null && first != "*"
+        })
+    });
+    if !is_tested {
+        found.add("idp-control", statement.name());
+    }
+}
+
+/// Reports what can never hold. Returns whether the statement can match at all.
+pub(super) fn lint(statement: &Statement, provider: &Provider, tests: &Tests<'_>, found: &mut Found) -> bool {
+    let mut can_match = true;
+    for condition in &statement.conditions {
+        let operator = &condition.operator;
+        let Some(issuer) = issuer_of(&condition.key) else { continue };
+        let place = format!("{}, {} {}", statement.name(), operator.name, condition.key);
+        let name = condition.key.rsplit_once(':').map_or("", |(_, name)| name);
+        let is_own = issuer.eq_ignore_ascii_case(provider.name());
+        let is_known = visible::names(provider.name()).any(|known| known.eq_ignore_ascii_case(name));
+        if is_own && is_known {
+            continue;
+        }
+        found.add(if is_own { "unsupported-key" } else { "key-issuer-mismatch" }, place);
+        can_match &= operator.holds(&[], None) || asks_for_absence(condition);
+    }
+    for test in tests.all.iter().filter(|test| test.is_positive()) {
+        let values = &test.condition.values;
+        let has_wildcard = |value: &String| value.contains(['*', '?']);
+        let is_literal = matches!(test.condition.operator.base, Base::StringEquals | Base::StringEqualsIgnoreCase);
+        let place = || format!("{}, {} {}", statement.name(), test.condition.operator.name, test.condition.key);
+        let wild = values.iter().filter(|value| is_literal && has_wildcard(value)).count();
+        if wild > 0 {
+            found.add("stringequals-wildcard", place());
+        }
+        let mut dead = wild;
+        if test.name == "sub" {
+            for value in values.iter().filter(|value| !is_literal || !has_wildcard(value)) {
+                if analyse(provider, value).impossible.is_some() {
+                    found.add("sub-never-matches", place());
+                    dead += 1;
+                }
+            }
+        }
+        can_match &= dead < values.len();
+    }
+    if can_match && contradicts(tests) {
+        found.add("contradictory-conditions", statement.name());
+        can_match = false;
+    }
+    can_match
+}
+
+fn asks_for_absence(condition: &crate::trust::policy::Condition) -> bool {
+    condition.operator.base == Base::Null && condition.values.iter().any(|value| value.eq_ignore_ascii_case("true"))
+}
+
+/// Two tests of one claim that share no value.
+fn contradicts(tests: &Tests<'_>) -> bool {
+    let positive: Vec<_> = tests.all.iter().filter(|test| test.is_positive()).collect();
+    positive.iter().enumerate().any(|(index, left)| {
+        positive[index + 1..].iter().any(|right| {
+            let apart =
+                |left: &[Glob], right: &[Glob]| !left.iter().any(|one| right.iter().any(|two| one.intersects(two)));
+            left.name == right.name && left.name != "amr" && apart(&left.globs(), &right.globs())
+        })
+    })
+}

@@ -1,0 +1,223 @@
+//! Who else gets in: tenant, workload and context, each held by the subject or by another claim, or left open.
+
+use federate_trust::{Family, Gap, Provider, Reach, analyse};
+
+use super::keys::Tests;
+use super::{Found, milder};
+use crate::trust::policy::Statement;
+
+/// The catalogue's id of a gap.
+fn id(gap: Gap) -> &'static str {
+    match gap {
+        Gap::Everything => "wildcard-all",
+        Gap::AnyOwner => "wildcard-org",
+        Gap::OwnerPrefix => "prefix-without-slash",
+        Gap::AuthorControlled => "user-controlled-claim",
+        Gap::LeadingWildcard => "leading-wildcard",
+        Gap::WorkflowOnly => "job-workflow-ref-only",
+        Gap::OwnerWide => "org-wide",
+        Gap::NamePrefix => "prefix-without-colon",
+        Gap::AnyWorkspace => "wildcard-workspace",
+        Gap::AnyServiceAccount => "k8s-any-serviceaccount",
+        Gap::AnyNamespace => "k8s-any-namespace",
+        Gap::NamespaceWide => "k8s-namespace-wide",
+        Gap::AnyRef => "any-ref",
+        Gap::AnyBranch => "any-branch",
+        Gap::BranchPrefix => "branch-prefix",
+        Gap::Tags => "tag-wildcard",
+        Gap::PullRequest => "pull-request-open",
+        Gap::AnyEnvironment => "wildcard-environment",
+        Gap::AnyRefType => "wildcard-ref-type",
+        Gap::AnyRunPhase => "run-phase-any",
+        Gap::AuthorClaimFirst => "user-claim-first",
+    }
+}
+
+/// What claims other than the subject hold.
+struct Pins {
+    tenant: bool,
+    workload: bool,
+    by_id: bool,
+    /// `None` where nothing but the subject tells which of the jobs; else what is left open there.
+    context: Option<Vec<Gap>>,
+}
+
+impl Pins {
+    fn new(provider: &Provider, tests: &Tests<'_>) -> Self {
+        let exact = |name: &str| tests.is_pinned_exactly(name);
+        let any = |names: &[&str]| names.iter().any(|name| exact(name));
+        let (tenant, workload, by_id) = match provider.family() {
+            Family::GitHub => {
+                let called = exact("job_workflow_ref");
+                let workload = any(&["repository", "repository_id"]) || called;
+                let by_id = any(&["repository_id", "repository_owner_id", "enterprise_id"]);
+                (workload || by_id, workload, by_id)
+            }
+            Family::GitLab => {
+                (any(&["project_id", "namespace_id"]), exact("project_id"), any(&["project_id", "namespace_id"]))
+            }
+            Family::Buildkite => {
+                let workload = any(&["pipeline_id"]) || exact("pipeline_slug");
+                (any(&["organization_id", "organization_slug", "pipeline_id"]), workload, any(&["organization_id"]))
+            }
+            Family::CircleCi => {
+                let workload = exact("oidc.circleci.com/project-id");
+                (workload, workload, workload)
+            }
+            Family::Google => (exact("google/organization_number"), false, false),
+            _ => (provider.tenant_is_audience() && exact("aud"), false, false),
+        };
+        Self { tenant, workload, by_id, context: context_pin(provider, tests) }
+    }
+}
+
+fn context_pin(provider: &Provider, tests: &Tests<'_>) -> Option<Vec<Gap>> {
+    let mut alternatives: Vec<Vec<Gap>> = Vec::new();
+    let mut pin = |name: &str, gap: &dyn Fn(&str) -> Option<Gap>| {
+        if let Some((values, is_pattern)) = tests.pinned(name) {
+            alternatives.push(if is_pattern {
+                values.iter().filter_map(|value| gap(value)).collect()
+            } else {
+                Vec::new()
+            });
+        }
+    };
+    let wild = |gap: Gap| move |value: &str| value.contains(['*', '?']).then_some(gap);
+    match provider.family() {
+        Family::GitHub => {
+            pin("environment", &wild(Gap::AnyEnvironment));
+            pin("ref", &Gap::of_ref);
+            if tests.is_pinned_exactly("job_workflow_ref") {
+                pin("job_workflow_ref", &|_| None);
+            }
+        }
+        Family::GitLab => pin("ref_protected", &wild(Gap::AnyRef)),
+        Family::Buildkite => pin("build_branch", &wild(Gap::AnyBranch)),
+        _ => {}
+    }
+    // All of them have to hold, so the one that leaves least open decides.
+    alternatives.into_iter().min_by_key(Vec::len)
+}
+
+pub(super) fn lint(statement: &Statement, provider: &Provider, tests: &Tests<'_>, found: &mut Found) {
+    let place = |name: &str| match tests.of(name).next() {
+        Some(test) => format!("{}, {} {}", statement.name(), test.condition.operator.name, test.condition.key),
+        None => statement.name(),
+    };
+    for claim in ["actor", "user_login", "user_email"] {
+        if tests.has_positive(claim) {
+            found.add("actor-claim", place(claim));
+        }
+    }
+    if statement.conditions.is_empty() {
+        found.add("no-condition", statement.name());
+    }
+    let pins = Pins::new(provider, tests);
+    workflow(tests, found, &place("job_workflow_ref"));
+    let reaches = subjects(provider, tests);
+    if reaches.is_empty() {
+        without_subject(statement, provider, tests, &pins, found);
+    }
+    let mut tenant_is_open = false;
+    for reach in &reaches {
+        let (gaps, open) = judged(reach, &pins);
+        tenant_is_open |= open;
+        for gap in gaps {
+            found.add(id(gap), place("sub"));
+            if gap == Gap::Everything && !provider.is_shared() {
+                milder(found, id(gap));
+            }
+        }
+    }
+    let by_id = pins.by_id || (!reaches.is_empty() && reaches.iter().all(|reach| reach.by_id));
+    let is_named = !reaches.is_empty() || pins.tenant || tests.has_positive("job_workflow_ref");
+    // Where one alternative lets strangers in, names are the least of the worries, unless another alternative has them.
+    let some_named = reaches.is_empty() || reaches.iter().any(|reach| reach.tenant.is_none() && !reach.by_id);
+    if provider.names_can_be_recycled() && is_named && !by_id && (some_named || (pins.tenant && tenant_is_open)) {
+        found.add("mutable-subject", place("sub"));
+    }
+}
+
+/// The subjects that the statement lets in, by the narrowest of its tests; those that cannot be are left out.
+fn subjects(provider: &Provider, tests: &Tests<'_>) -> Vec<Reach> {
+    let narrowest = tests.positive("sub").min_by_key(|test| test.is_pattern());
+    let Some(test) = narrowest else { return Vec::new() };
+    let values = test.condition.values.iter();
+    let possible = values.filter(|value| test.is_pattern() || !value.contains(['*', '?']));
+    possible.map(|value| analyse(provider, value)).filter(|reach| reach.impossible.is_none()).collect()
+}
+
+/// What remains open once other claims have closed what they can, and whether strangers get in.
+fn judged(reach: &Reach, pins: &Pins) -> (Vec<Gap>, bool) {
+    let context = || match &pins.context {
+        Some(gaps) => {
+            // A pinned ref or environment stands for the subject's; who may send pull requests stays a question.
+            let own = reach.context.iter().filter(|gap| **gap == Gap::PullRequest || is_apart(**gap));
+            own.chain(gaps).copied().collect()
+        }
+        None => reach.context.clone(),
+    };
+    // `*` takes in the context with the rest; naming both would say the same twice.
+    let beside = |gap: Gap| {
+        let others = context().into_iter().filter(|other| *other != Gap::AnyRef);
+        std::iter::once(gap).chain(others).collect::<Vec<_>>()
+    };
+    match (reach.tenant, reach.workload) {
+        (Some(gap), _) if !pins.tenant => (vec![gap], true),
+        (Some(_), _) | (_, Some(_)) if pins.workload => (context(), false),
+        (Some(_), _) => (beside(Gap::OwnerWide), false),
+        (None, Some(gap)) => (beside(gap), false),
+        (None, None) => (context(), false),
+    }
+}
+
+/// Gaps that no pin of ref or environment closes.
+fn is_apart(gap: Gap) -> bool {
+    matches!(gap, Gap::AnyRunPhase | Gap::AuthorClaimFirst)
+}
+
+fn workflow(tests: &Tests<'_>, found: &mut Found, place: &str) {
+    for test in tests.positive("job_workflow_ref").filter(|test| test.is_pattern()) {
+        for value in &test.condition.values {
+            let reference = value.split_once('@').map_or(value.as_str(), |(_, reference)| reference);
+            if reference.contains(['*', '?']) {
+                found.add("workflow-ref-wildcard", place);
+            }
+            if value.starts_with(['*', '?']) && !tests.has_positive("sub") {
+                found.add("wildcard-org", place);
+            }
+        }
+    }
+}
+
+fn without_subject(statement: &Statement, provider: &Provider, tests: &Tests<'_>, pins: &Pins, found: &mut Found) {
+    let only_workflow = tests.has_positive("job_workflow_ref")
+        && !["repository", "repository_id", "repository_owner_id"].iter().any(|claim| tests.has_positive(claim));
+    if tests.has_positive("sub") {
+        // All of its values are dead, which has been said.
+        return;
+    }
+    let repositories = tests.positive("repository").find(|test| test.is_pattern());
+    if only_workflow {
+        found.add("job-workflow-ref-only", statement.name());
+    } else if let Some(test) = repositories.filter(|_| !pins.tenant) {
+        // The repository's name is the subject's first part.
+        for value in &test.condition.values {
+            let (gaps, _) = judged(&analyse(provider, &format!("repo:{value}:*")), pins);
+            gaps.into_iter().for_each(|gap| found.add(id(gap), statement.name()));
+        }
+    } else if pins.workload {
+        if pins.context.is_none() && provider.family() != Family::CircleCi {
+            found.add("any-ref", statement.name());
+        }
+        pins.context.iter().flatten().for_each(|gap| found.add(id(*gap), statement.name()));
+    } else if tests.of("sub").any(|test| test.condition.operator.negated) && !pins.tenant {
+        found.add("negated-only", statement.name());
+    } else if pins.tenant && !provider.tenant_is_audience() {
+        found.add("org-wide", statement.name());
+    } else if provider.is_shared() && !pins.tenant {
+        found.add("missing-tenant", statement.name());
+    } else if provider.family() != Family::Cognito {
+        found.add("missing-sub", statement.name());
+    }
+}

@@ -1,0 +1,290 @@
+//! Condition operators: how a key's values in the request are compared with those in the policy.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
+
+use std::cmp::Ordering;
+use std::net::IpAddr;
+
+use federate_core::suggest::nearest;
+use federate_trust::Glob;
+
+use super::{arn, date};
+
+/// An operator with its prefix and suffix.
+#[derive(Clone, Debug)]
+pub(crate) struct Operator {
+    /// As written.
+    pub(crate) name: String,
+    pub(crate) set: Option<Set>,
+    pub(crate) base: Base,
+    pub(crate) negated: bool,
+    pub(crate) if_exists: bool,
+}
+
+/// What to do with a key that has several values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Set {
+    /// Every value in the request has to fit.
+    All,
+    /// One is enough.
+    Any,
+}
+
+/// The comparison itself; the negated operators share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Base {
+    StringEquals,
+    StringEqualsIgnoreCase,
+    StringLike,
+    Numeric(Order),
+    Date(Order),
+    Bool,
+    Binary,
+    Ip,
+    Arn,
+    Null,
+}
+
+/// Which orders satisfy the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    Equal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Order {
+    fn admits(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Equal => ordering.is_eq(),
+            Self::Less => ordering.is_lt(),
+            Self::LessOrEqual => ordering.is_le(),
+            Self::Greater => ordering.is_gt(),
+            Self::GreaterOrEqual => ordering.is_ge(),
+        }
+    }
+}
+
+const NAMES: &[(&str, Base, bool)] = &[
+    ("StringEquals", Base::StringEquals, false),
+    ("StringNotEquals", Base::StringEquals, true),
+    ("StringEqualsIgnoreCase", Base::StringEqualsIgnoreCase, false),
+    ("StringNotEqualsIgnoreCase", Base::StringEqualsIgnoreCase, true),
+    ("StringLike", Base::StringLike, false),
+    ("StringNotLike", Base::StringLike, true),
+    ("NumericEquals", Base::Numeric(Order::Equal), false),
+    ("NumericNotEquals", Base::Numeric(Order::Equal), true),
+    ("NumericLessThan", Base::Numeric(Order::Less), false),
+    ("NumericLessThanEquals", Base::Numeric(Order::LessOrEqual), false),
+    ("NumericGreaterThan", Base::Numeric(Order::Greater), false),
+    ("NumericGreaterThanEquals", Base::Numeric(Order::GreaterOrEqual), false),
+    ("DateEquals", Base::Date(Order::Equal), false),
+    ("DateNotEquals", Base::Date(Order::Equal), true),
+    ("DateLessThan", Base::Date(Order::Less), false),
+    ("DateLessThanEquals", Base::Date(Order::LessOrEqual), false),
+    ("DateGreaterThan", Base::Date(Order::Greater), false),
+    ("DateGreaterThanEquals", Base::Date(Order::GreaterOrEqual), false),
+    ("Bool", Base::Bool, false),
+    ("BinaryEquals", Base::Binary, false),
+    ("IpAddress", Base::Ip, false),
+    ("NotIpAddress", Base::Ip, true),
+    ("ArnEquals", Base::Arn, false),
+    ("ArnLike", Base::Arn, false),
+    ("ArnNotEquals", Base::Arn, true),
+    ("ArnNotLike", Base::Arn, true),
+    ("Null", Base::Null, false),
+];
+
+const PREFIXES: [(&str, Set); 2] = [("forallvalues:", Set::All), ("foranyvalue:", Set::Any)];
+
+/// What is left of an operator's name without prefix and suffix.
+fn parts(name: &str) -> (Option<Set>, &str, bool) {
+    let lower = name.to_ascii_lowercase();
+    let prefix = PREFIXES.iter().find(|(prefix, _)| lower.starts_with(prefix));
+    let rest = prefix.map_or(name, |(prefix, _)| &name[prefix.len()..]);
+    let if_exists = lower.ends_with("ifexists") && rest.len() > "ifexists".len();
+    let rest = if if_exists { &rest[..rest.len() - "ifexists".len()] } else { rest };
+    (prefix.map(|(_, set)| *set), rest, if_exists)
+}
+
+/// The real operator nearest to a misspelt one, with its prefix and suffix as they should be.
+pub(crate) fn nearest_name(name: &str) -> Option<String> {
+    let (set, rest, if_exists) = parts(name);
+    let near = nearest(rest, NAMES.iter().map(|(name, ..)| *name))?;
+    let prefix = match set {
+        Some(Set::All) => "ForAllValues:",
+        Some(Set::Any) => "ForAnyValue:",
+        None => "",
+    };
+    Some(format!("{prefix}{near}{}", if if_exists { "IfExists" } else { "" }))
+}
+
+impl Operator {
+    /// Reads `ForAnyValue:StringLikeIfExists`; case does not matter.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        if !name.is_ascii() {
+            return None;
+        }
+        let (set, rest, if_exists) = parts(name);
+        let (_, base, negated) = NAMES.iter().find(|(known, ..)| known.eq_ignore_ascii_case(rest))?;
+        // `Null` already asks for existence.
+        if *base == Base::Null && if_exists {
+            return None;
+        }
+        Some(Self { name: name.to_owned(), set, base: *base, negated: *negated, if_exists })
+    }
+
+    /// Does the condition hold? `actual` is what the request has under the key, `None` if it has no such key.
+    pub(crate) fn holds(&self, expected: &[Operand], actual: Option<&[String]>) -> bool {
+        if self.base == Base::Null {
+            let wants_absent = |operand: &Operand| operand.text.eq_ignore_ascii_case("true");
+            return expected.iter().any(|operand| wants_absent(operand) == actual.is_none());
+        }
+        let Some(actual) = actual.filter(|actual| !actual.is_empty()) else {
+            return match self.set {
+                _ if self.if_exists => true,
+                Some(Set::All) => true,
+                Some(Set::Any) => false,
+                None => self.negated,
+            };
+        };
+        let fits = |value: &String| expected.iter().any(|operand| self.compare(operand, value));
+        match (self.set, self.negated) {
+            (None | Some(Set::Any), false) => actual.iter().any(fits),
+            (None | Some(Set::All), true) => !actual.iter().any(fits),
+            (Some(Set::All), false) => actual.iter().all(fits),
+            (Some(Set::Any), true) => !actual.iter().all(fits),
+        }
+    }
+
+    fn compare(&self, operand: &Operand, actual: &str) -> bool {
+        if operand.unresolved {
+            return false;
+        }
+        let expected = operand.text.as_str();
+        match self.base {
+            Base::StringEquals | Base::Binary => expected == actual,
+            Base::StringEqualsIgnoreCase => expected.to_lowercase() == actual.to_lowercase(),
+            Base::StringLike => operand.pattern.matches(actual),
+            Base::Bool => expected.eq_ignore_ascii_case(actual),
+            Base::Arn => arn::matches(expected, actual),
+            Base::Ip => in_network(expected, actual),
+            Base::Numeric(order) => match (expected.trim().parse::<f64>(), actual.trim().parse::<f64>()) {
+                (Ok(expected), Ok(actual)) => actual.partial_cmp(&expected).is_some_and(|found| order.admits(found)),
+                _ => false,
+            },
+            Base::Date(order) => match (date::seconds(expected), date::seconds(actual)) {
+                (Some(expected), Some(actual)) => order.admits(actual.cmp(&expected)),
+                _ => false,
+            },
+            Base::Null => false,
+        }
+    }
+}
+
+/// A value of the policy, its variables resolved.
+#[derive(Clone, Debug)]
+pub(crate) struct Operand {
+    pub(crate) text: String,
+    pub(crate) pattern: Glob,
+    /// A variable has no value in this request: the value matches nothing.
+    pub(crate) unresolved: bool,
+}
+
+fn in_network(network: &str, address: &str) -> bool {
+    let Ok(address) = address.trim().parse::<IpAddr>() else { return false };
+    let (base, length) = network.split_once('/').map_or((network, None), |(base, length)| (base, Some(length)));
+    let Ok(base) = base.trim().parse::<IpAddr>() else { return false };
+    let bits = |address: IpAddr| match address {
+        IpAddr::V4(address) => (u128::from(u32::from(address)) << 96, 32),
+        IpAddr::V6(address) => (u128::from(address), 128),
+    };
+    let ((base_bits, width), (address_bits, address_width)) = (bits(base), bits(address));
+    let Ok(length) = length.map_or(Ok(width), str::parse::<u32>) else { return false };
+    let mask = if length == 0 { 0 } else { u128::MAX << (128 - length.min(128)) };
+    width == address_width && length <= width && base_bits & mask == address_bits & mask
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(name: &str, expected: &[&str], actual: Option<&[&str]>) -> bool {
+        let operands: Vec<Operand> = expected
+            .iter()
+            .map(|text| Operand { text: (*text).to_owned(), pattern: Glob::parse(text), unresolved: false })
+            .collect();
+        let actual: Option<Vec<String>> = actual.map(|values| values.iter().map(|value| (*value).to_owned()).collect());
+        Operator::parse(name).unwrap().holds(&operands, actual.as_deref())
+    }
+
+    #[test]
+    fn an_absent_key() {
+        for (name, expected) in [
+            ("StringEquals", false),
+            ("StringNotEquals", true),
+            ("StringEqualsIfExists", true),
+            ("ForAllValues:StringEquals", true),
+            ("ForAllValues:StringNotEquals", true),
+            ("ForAnyValue:StringEquals", false),
+            ("ForAnyValue:StringNotEquals", false),
+            ("NumericLessThan", false),
+        ] {
+            assert_eq!(holds(name, &["1"], None), expected, "{name}");
+        }
+        assert!(
+            holds("Null", &["true"], None)
+                && !holds("Null", &["false"], None)
+                && holds("Null", &["false"], Some(&["x"]))
+        );
+    }
+
+    #[test]
+    fn several_values() {
+        let two: Option<&[&str]> = Some(&["a", "b"]);
+        for (name, policy, expected) in [
+            ("ForAnyValue:StringEquals", vec!["b"], true),
+            ("ForAllValues:StringEquals", vec!["b"], false),
+            ("ForAllValues:StringEquals", vec!["a", "b", "c"], true),
+            ("ForAnyValue:StringNotEquals", vec!["a"], true),
+            ("ForAllValues:StringNotEquals", vec!["a"], false),
+            ("ForAllValues:StringNotEquals", vec!["c"], true),
+            ("StringNotEquals", vec!["a"], false),
+        ] {
+            assert_eq!(holds(name, &policy, two), expected, "{name} {policy:?}");
+        }
+    }
+
+    #[test]
+    fn values_of_every_type() {
+        for (name, policy, actual, expected) in [
+            ("NumericLessThan", "10", "9", true),
+            ("NumericLessThan", "10", "10", false),
+            ("NumericEquals", "10", "10.0", true),
+            ("NumericEquals", "10", "ten", false),
+            ("DateGreaterThan", "2026-01-01T00:00:00Z", "2026-06-01T00:00:00Z", true),
+            ("DateLessThan", "1767225600", "2025-12-31", true),
+            ("Bool", "true", "True", true),
+            ("IpAddress", "203.0.113.0/24", "203.0.113.9", true),
+            ("IpAddress", "203.0.113.0/24", "203.0.114.9", false),
+            ("NotIpAddress", "2001:db8::/32", "2001:db8::1", false),
+            ("IpAddress", "203.0.113.9", "203.0.113.9", true),
+            ("ArnLike", "arn:aws:iam::*:role/ci-*", "arn:aws:iam::111122223333:role/ci-deploy", true),
+            ("ArnEquals", "arn:aws:iam::*", "arn:aws:iam::1:role/x:y", false),
+            ("StringEqualsIgnoreCase", "MAIN", "main", true),
+            ("StringEquals", "a*", "ab", false),
+            ("BinaryEquals", "QQ==", "QQ==", true),
+        ] {
+            assert_eq!(holds(name, &[policy], Some(&[actual])), expected, "{name} {policy} {actual}");
+        }
+    }
+
+    #[test]
+    fn names_are_read_and_misspelt_ones_recognised() {
+        assert!(Operator::parse("forallvalues:stringlikeifexists").is_some_and(|operator| operator.if_exists));
+        assert!(Operator::parse("StringLkie").is_none() && Operator::parse("NullIfExists").is_none());
+        assert_eq!(nearest_name("ForAnyValue:StringLkie").as_deref(), Some("ForAnyValue:StringLike"));
+        assert_eq!(nearest_name("Frobnicate"), None);
+    }
+}

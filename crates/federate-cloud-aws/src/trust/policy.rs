@@ -1,0 +1,86 @@
+//! A trust policy, read.
+
+use federate_trust::Effect;
+
+use super::operator::Operator;
+
+/// The action without which no token is exchanged.
+pub(crate) const EXCHANGE: &str = "sts:AssumeRoleWithWebIdentity";
+/// The action that session tags need besides.
+pub(crate) const TAG_SESSION: &str = "sts:TagSession";
+
+/// A whole policy.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    pub(crate) version: Option<String>,
+    pub(crate) statements: Vec<Statement>,
+}
+
+impl Policy {
+    /// Policy variables came with this version.
+    pub(crate) fn has_variables(&self) -> bool {
+        self.version.as_deref() == Some("2012-10-17")
+    }
+}
+
+/// One statement.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    /// From 1.
+    pub(crate) number: usize,
+    pub(crate) sid: Option<String>,
+    pub(crate) effect: Effect,
+    pub(crate) principal: Principal,
+    pub(crate) actions: Vec<String>,
+    pub(crate) actions_negated: bool,
+    pub(crate) conditions: Vec<Condition>,
+}
+
+/// Who a statement is about.
+#[derive(Debug, Default)]
+pub(crate) struct Principal {
+    /// `NotPrincipal`.
+    pub(crate) negated: bool,
+    /// `"*"`, alone or for AWS.
+    pub(crate) anyone: bool,
+    /// Identity providers, as written.
+    pub(crate) federated: Vec<String>,
+}
+
+/// One operator's test of one key.
+#[derive(Debug)]
+pub(crate) struct Condition {
+    pub(crate) operator: Operator,
+    pub(crate) key: String,
+    pub(crate) values: Vec<String>,
+}
+
+impl Statement {
+    /// For people.
+    pub(crate) fn name(&self) -> String {
+        match &self.sid {
+            Some(sid) => format!("statement {} (Sid {sid})", self.number),
+            None => format!("statement {}", self.number),
+        }
+    }
+
+    /// Is this action among those that the statement is about? Case does not matter, `*` and `?` are wildcards.
+    pub(crate) fn covers(&self, action: &str) -> bool {
+        let action = action.to_ascii_lowercase();
+        let named = self
+            .actions
+            .iter()
+            .any(|pattern| federate_trust::Glob::parse(&pattern.to_ascii_lowercase()).matches(&action));
+        named != self.actions_negated
+    }
+}
+
+/// The issuer that a Federated principal stands for, without `https://`; `None` for SAML providers and the like.
+pub(crate) fn provider_of(principal: &str) -> Option<&str> {
+    if let Some((arn, provider)) = principal.split_once(":oidc-provider/") {
+        return arn.starts_with("arn:").then_some(provider);
+    }
+    let is_bare = ["accounts.google.com", "cognito-identity.amazonaws.com", "graph.facebook.com", "www.amazon.com"]
+        .contains(&principal);
+    is_bare.then_some(principal)
+}

@@ -1,0 +1,126 @@
+//! What STS knows of a request when it looks at the trust policy: condition keys and their values.
+
+use std::collections::BTreeMap;
+use std::time::UNIX_EPOCH;
+
+use federate_core::Claims;
+use federate_trust::{Glob, Job};
+use serde_json::Value as Json;
+
+use super::operator::Operand;
+use super::policy::EXCHANGE;
+use crate::visible;
+
+/// A request, its keys in lower case.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// The issuer, without `https://`.
+    pub(crate) provider: String,
+    /// All of these have to be allowed.
+    pub(crate) actions: Vec<String>,
+    keys: BTreeMap<String, Vec<String>>,
+}
+
+impl Request {
+    /// What this job's token and the rest of its request make known.
+    pub(crate) fn new(job: &Job) -> Self {
+        let issuer = job.claims.issuer().unwrap_or_default();
+        let provider = issuer.strip_prefix("https://").unwrap_or(issuer).to_owned();
+        let mut keys = BTreeMap::new();
+        // What every request to STS carries.
+        let seconds = job.now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        keys.insert("aws:epochtime".to_owned(), vec![seconds.to_string()]);
+        keys.insert("aws:currenttime".to_owned(), vec![humantime::format_rfc3339_seconds(job.now).to_string()]);
+        keys.insert("aws:securetransport".to_owned(), vec!["true".to_owned()]);
+        for name in visible::names(&provider) {
+            if let Some(values) = values_of(&job.claims, name) {
+                keys.insert(format!("{provider}:{name}").to_ascii_lowercase(), values);
+            }
+        }
+        for (key, values) in &job.context {
+            keys.insert(key.to_ascii_lowercase(), values.clone());
+        }
+        let actions = if job.actions.is_empty() { vec![EXCHANGE.to_owned()] } else { job.actions.clone() };
+        Self { provider, actions, keys }
+    }
+
+    /// The values under a key, whatever its case.
+    pub(crate) fn values(&self, key: &str) -> Option<&[String]> {
+        self.keys.get(&key.to_ascii_lowercase()).map(Vec::as_slice)
+    }
+
+    /// A value of the policy with its variables resolved (`${aws:username}`, `${key, 'default'}`, `${*}`).
+    pub(crate) fn operand(&self, value: &str, has_variables: bool) -> Operand {
+        let mut operand = Operand { text: String::new(), pattern: Glob::literal(""), unresolved: false };
+        let mut rest = value;
+        while let Some((before, after)) = rest.split_once("${").filter(|_| has_variables) {
+            let Some((name, behind)) = after.split_once('}') else { break };
+            operand.text.push_str(before);
+            operand.pattern.push_pattern(before);
+            let (name, default) = name
+                .split_once(',')
+                .map_or((name, None), |(name, default)| (name, Some(default.trim().trim_matches('\'').to_owned())));
+            let resolved = match name.trim() {
+                special @ ("*" | "?" | "$") => Some(special.to_owned()),
+                key => match self.values(key) {
+                    Some([one]) => Some(one.clone()),
+                    _ => default,
+                },
+            };
+            match resolved {
+                Some(text) => {
+                    operand.text.push_str(&text);
+                    operand.pattern.push_literal(&text);
+                }
+                None => operand.unresolved = true,
+            }
+            rest = behind;
+        }
+        operand.text.push_str(rest);
+        operand.pattern.push_pattern(rest);
+        operand
+    }
+}
+
+/// A claim as STS makes a key of it: `aud` is `azp` where that is there, and `oaud` then the token's own audience.
+fn values_of(claims: &Claims, name: &str) -> Option<Vec<String>> {
+    let authorized = claims.text("azp").filter(|party| !party.is_empty());
+    match name {
+        "aud" => authorized.map(|party| vec![party]).or_else(|| list(claims.get("aud")?)),
+        "oaud" => authorized.and_then(|_| list(claims.get("aud")?)),
+        _ => list(claims.get(name)?),
+    }
+}
+
+fn list(value: &Json) -> Option<Vec<String>> {
+    match value {
+        Json::String(text) => Some(vec![text.clone()]),
+        Json::Number(number) => Some(vec![number.to_string()]),
+        Json::Bool(flag) => Some(vec![flag.to_string()]),
+        Json::Array(entries) => {
+            let texts: Vec<String> = entries.iter().filter_map(list).flatten().collect();
+            (!texts.is_empty()).then_some(texts)
+        }
+        Json::Null | Json::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn variables_are_resolved_or_match_nothing() {
+        let claims = json!({"iss": "https://i.test", "sub": "job*1"});
+        let mut job = Job::new(Claims::new(claims.as_object().unwrap().clone()), UNIX_EPOCH);
+        job.context.insert("aws:RequestTag/team".to_owned(), vec!["blue".to_owned()]);
+        let request = Request::new(&job);
+        let operand = request.operand("x-${i.test:sub}-*", true);
+        assert!(operand.pattern.matches("x-job*1-y") && !operand.pattern.matches("x-jobz1-y"));
+        assert_eq!(request.operand("${AWS:RequestTag/Team}", true).text, "blue");
+        assert_eq!(request.operand("${none, 'd'}${*}", true).text, "d*");
+        assert!(request.operand("${none}", true).unresolved);
+        assert_eq!(request.operand("${none}", false).text, "${none}");
+    }
+}

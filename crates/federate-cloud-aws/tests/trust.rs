@@ -1,0 +1,169 @@
+//! Role trust policies with tokens, the expected decisions and the expected findings (`trust/cases.json`).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use federate_cloud_aws::AwsTrust;
+use federate_core::Claims;
+use federate_trust::{Decision, Job, TrustDocument, TrustModel as _};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+fn cases() -> Vec<Json> {
+    serde_json::from_str(include_str!("trust/cases.json")).unwrap()
+}
+
+fn document(policy: &Json) -> Box<dyn TrustDocument> {
+    AwsTrust.documents(policy).unwrap().remove(0).document
+}
+
+fn job(claims: &Json, case: &Json) -> Job {
+    let texts = |value: &Json| match value {
+        Json::Array(many) => many.iter().map(|one| one.as_str().unwrap().to_owned()).collect(),
+        one => vec![one.as_str().map_or_else(|| one.to_string(), str::to_owned)],
+    };
+    let mut job = Job::new(Claims::new(claims.as_object().unwrap().clone()), SystemTime::now());
+    job.actions = case["actions"].as_array().map(|list| list.iter().flat_map(texts).collect()).unwrap_or_default();
+    for (key, value) in case["context"].as_object().into_iter().flatten() {
+        job.context.insert(key.clone(), texts(value));
+    }
+    job
+}
+
+#[test]
+fn every_decision_is_right() {
+    let mut wrong = Vec::new();
+    for entry in cases() {
+        let document = document(&entry["policy"]);
+        for case in entry["cases"].as_array().unwrap() {
+            let verdict = document.evaluate(&job(&case["claims"], case));
+            let expected = if case["expect"] == "allow" { Decision::Allow } else { Decision::Deny };
+            if verdict.decision != expected {
+                wrong.push(format!("{}: {} expected {expected:?}", entry["id"], case["why"]));
+            }
+            assert_eq!(verdict.fix.is_none(), verdict.is_allowed(), "{}", entry["id"]);
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_finding_is_right() {
+    let mut wrong = Vec::new();
+    for entry in cases() {
+        let ids = |key: &str| -> BTreeSet<String> {
+            entry[key].as_array().into_iter().flatten().map(|id| id.as_str().unwrap().to_owned()).collect()
+        };
+        let found: BTreeSet<String> =
+            document(&entry["policy"]).lint().into_iter().map(|finding| finding.id.to_owned()).collect();
+        let (expected, optional) = (ids("lint"), ids("lint_optional"));
+        if !expected.is_subset(&found) || !found.is_subset(&expected.union(&optional).cloned().collect()) {
+            wrong.push(format!("{}: expected {expected:?}, found {found:?}", entry["id"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn any_json() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        "[a-zA-Z:*?${}/@%]{0,12}".prop_map(Json::from),
+        Just(json!("sts:AssumeRoleWithWebIdentity")),
+        Just(json!("arn:aws:iam::1:oidc-provider/gitlab.com")),
+    ];
+    let key = prop_oneof![
+        Just("Statement".to_owned()),
+        Just("Effect".to_owned()),
+        Just("Principal".to_owned()),
+        Just("Federated".to_owned()),
+        Just("Action".to_owned()),
+        Just("Condition".to_owned()),
+        Just("StringLike".to_owned()),
+        Just("gitlab.com:sub".to_owned()),
+        "[a-z:]{0,6}",
+    ];
+    leaf.prop_recursive(6, 48, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+            prop::collection::btree_map(key.clone(), inner, 0..5)
+                .prop_map(|map| Json::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_json_makes_it_panic(policy in any_json(), claims in any_json()) {
+        let claims = Claims::new(claims.as_object().cloned().unwrap_or_default());
+        for located in AwsTrust.documents(&policy).unwrap_or_default() {
+            located.document.evaluate(&Job::new(claims.clone(), SystemTime::now()));
+            located.document.lint();
+        }
+    }
+
+    #[test]
+    fn another_positive_condition_lets_nobody_in(at in 0_usize..400, key in "[a-z_]{2,12}", value in "[a-z/:*]{0,12}") {
+        let entries = cases();
+        let entry = &entries[at % entries.len()];
+        let Some(mut statements) = entry["policy"]["Statement"].as_array().cloned() else { return Ok(()) };
+        if statements.iter().any(|statement| statement["Effect"] != "Allow") {
+            return Ok(());
+        }
+        let provider = entry["provider_url"].as_str().unwrap().trim_start_matches("https://");
+        for statement in &mut statements {
+            // An operator that no statement of the cases uses, so that nothing is replaced.
+            statement["Condition"]["StringEqualsIgnoreCase"][format!("{provider}:{key}")] = json!(value);
+        }
+        let narrowed = json!({"Version": "2012-10-17", "Statement": statements});
+        for case in entry["cases"].as_array().unwrap() {
+            let job = job(&case["claims"], case);
+            if !document(&entry["policy"]).evaluate(&job).is_allowed() {
+                prop_assert!(!document(&narrowed).evaluate(&job).is_allowed());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_apis_and_templates_wrap_around_a_policy() {
+    let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::1:oidc-provider/gitlab.com"}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringLike": {"gitlab.com:sub": "project_path:*"}}}]});
+    let encoded = policy.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    for wrapped in [
+        json!({"Role": {"RoleName": "r", "AssumeRolePolicyDocument": policy}}),
+        json!({"Role": {"RoleName": "r", "AssumeRolePolicyDocument": encoded}}),
+        json!({"Resources": {"R": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": policy}}}}),
+        json!({"planned_values": {"root_module": {"resources": [{"type": "aws_iam_role", "values": {"name": "r", "assume_role_policy": policy.to_string()}}]}}}),
+    ] {
+        let found = AwsTrust.documents(&wrapped).unwrap();
+        assert_eq!(found.len(), 1);
+        assert!(found[0].document.lint().iter().any(|finding| finding.id == "wildcard-org"));
+    }
+    let template = json!({"Statement": [{"Effect": "Allow", "Principal": {"Federated": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:oidc-provider/gitlab.com"}}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringLike": {"gitlab.com:sub": {"Fn::Sub": "project_path:${Group}/*"}}}}]});
+    assert!(document(&template).lint().iter().any(|finding| finding.id == "org-wide"));
+}
+
+#[test]
+fn what_is_no_policy_is_named() {
+    let errors = |value: Json| AwsTrust.documents(&value).unwrap_err();
+    let statement = |change: Json| {
+        let mut statement = json!({"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::1:oidc-provider/gitlab.com"}, "Action": "sts:AssumeRoleWithWebIdentity"});
+        for (key, value) in change.as_object().unwrap() {
+            statement[key] = value.clone();
+        }
+        json!({"Statement": [statement]})
+    };
+    let misspelt = errors(statement(json!({"Condition": {"StringLkie": {"gitlab.com:sub": "x"}}})));
+    assert!(misspelt[0].what().contains("StringLkie") && misspelt[0].help()[0].contains("StringLike"));
+    let unknown = errors(statement(json!({"Pricipal": "*"})));
+    assert!(unknown[0].help()[0].contains("Principal"), "{unknown:?}");
+    for broken in
+        [json!({"Statement": 1}), json!({"Statement": ["x"]}), statement(json!({"Effect": "allow"})), json!("no json")]
+    {
+        assert!(!errors(broken).is_empty());
+    }
+    assert!(AwsTrust.documents(&json!({"foo": 1})).unwrap().is_empty());
+}

@@ -1,0 +1,83 @@
+//! What a cloud has to implement to take part.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use federate_core::{Claims, Error};
+use serde_json::Value as Json;
+
+use crate::finding::Finding;
+use crate::verdict::Verdict;
+
+/// A job at the cloud's door: its claims and what else the request carries.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What the ID token says. Signature and times are not looked at.
+    pub claims: Claims,
+    /// Request keys that do not come from the token (`aws:SourceIp`).
+    pub context: BTreeMap<String, Vec<String>>,
+    /// What is to be done; the cloud's usual exchange where empty.
+    pub actions: Vec<String>,
+    /// When.
+    pub now: SystemTime,
+}
+
+impl Job {
+    /// A plain exchange of a token with these claims.
+    pub fn new(claims: Claims, now: SystemTime) -> Self {
+        Self { claims, context: BTreeMap::new(), actions: Vec::new(), now }
+    }
+}
+
+/// A trust configuration and where in the file it stands.
+#[derive(Debug)]
+pub struct Located {
+    /// The path inside the file (`Resources.DeployRole`); empty where the file is nothing else.
+    pub place: String,
+    /// The configuration.
+    pub document: Box<dyn TrustDocument>,
+}
+
+/// How one cloud trusts.
+pub trait TrustModel: Send + Sync {
+    /// The name in `--cloud`.
+    fn kind(&self) -> &'static str;
+
+    /// Every trust configuration of this cloud in a JSON document: the bare thing, or what the cloud's own tools,
+    /// templates and plans wrap around it. Empty where there is none.
+    ///
+    /// # Errors
+    /// `trust-document` where there is one that cannot be read.
+    fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>>;
+}
+
+/// One trust configuration.
+pub trait TrustDocument: std::fmt::Debug + Send + Sync {
+    /// Decides about a job, as the cloud would.
+    fn evaluate(&self, job: &Job) -> Verdict;
+
+    /// Who else could get in, and what cannot work.
+    fn lint(&self) -> Vec<Finding>;
+}
+
+/// Visits every object of a document, outermost first, with its path (`Resources.Role.Properties`).
+pub fn walk<'a>(value: &'a Json, visit: &mut dyn FnMut(&str, &'a serde_json::Map<String, Json>)) {
+    fn go<'a>(path: &str, value: &'a Json, visit: &mut dyn FnMut(&str, &'a serde_json::Map<String, Json>)) {
+        let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        match value {
+            Json::Object(map) => {
+                visit(path, map);
+                for (key, value) in map {
+                    go(&below(key), value, visit);
+                }
+            }
+            Json::Array(entries) => {
+                for (index, value) in entries.iter().enumerate() {
+                    go(&below(&index.to_string()), value, visit);
+                }
+            }
+            _ => {}
+        }
+    }
+    go("", value, visit);
+}

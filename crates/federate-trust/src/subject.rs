@@ -1,0 +1,179 @@
+//! What a subject, or a pattern of subjects, leaves open.
+
+mod custom;
+mod github;
+mod gitlab;
+mod others;
+mod pairs;
+
+use crate::glob::Glob;
+use crate::issuers::{Family, Provider};
+
+/// A dimension that a pattern leaves open, and how. Every cloud has its own words for these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gap {
+    /// Nothing but wildcards.
+    Everything,
+    /// The owner's place is taken by a wildcard.
+    AnyOwner,
+    /// The owner's name is not closed: `acme*`.
+    OwnerPrefix,
+    /// Nothing but claims that the author of a workflow sets.
+    AuthorControlled,
+    /// A wildcard at the start, at an issuer of one's own.
+    LeadingWildcard,
+    /// Only the called workflow is named, not who calls it.
+    WorkflowOnly,
+    /// Everything of an owner.
+    OwnerWide,
+    /// A repository's, workspace's or service account's name is not closed.
+    NamePrefix,
+    /// Every workspace of a project.
+    AnyWorkspace,
+    /// Every service account of a cluster.
+    AnyServiceAccount,
+    /// Every namespace of a cluster.
+    AnyNamespace,
+    /// Every service account of a namespace.
+    NamespaceWide,
+    /// Any branch, tag, environment, pull request.
+    AnyRef,
+    /// Any branch.
+    AnyBranch,
+    /// A branch's name is not closed: `main*`.
+    BranchPrefix,
+    /// Any tag, or a pattern of tags.
+    Tags,
+    /// Pull requests, whose code nobody has reviewed.
+    PullRequest,
+    /// Any environment, or a prefix of environments.
+    AnyEnvironment,
+    /// Tags and branches of one name alike.
+    AnyRefType,
+    /// Plans and applies alike.
+    AnyRunPhase,
+    /// An author-controlled claim stands before the owner.
+    AuthorClaimFirst,
+}
+
+/// What a pattern of subjects reaches, by dimension.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Why it can never be a subject of this issuer.
+    pub impossible: Option<&'static str>,
+    /// Whose: the owner, group or organization.
+    pub tenant: Option<Gap>,
+    /// What of theirs: the repository, project, workspace.
+    pub workload: Option<Gap>,
+    /// Which of its jobs.
+    pub context: Vec<Gap>,
+    /// Owner or repository are told by an id that is never given to another.
+    pub by_id: bool,
+}
+
+impl Reach {
+    fn impossible(why: &'static str) -> Self {
+        Self { impossible: Some(why), ..Self::default() }
+    }
+
+    fn tenant(gap: Gap) -> Self {
+        Self { tenant: Some(gap), ..Self::default() }
+    }
+}
+
+/// Reads a subject of this issuer in which `*` and `?` are wildcards.
+pub fn analyse(provider: &Provider, pattern: &str) -> Reach {
+    if !pattern.is_empty() && pattern.chars().all(|character| "*?:/".contains(character)) {
+        return Reach { context: vec![Gap::AnyRef], ..Reach::tenant(Gap::Everything) };
+    }
+    let family = match provider.family() {
+        Family::Other => family_by_shape(pattern),
+        known => known,
+    };
+    if pattern.starts_with(['*', '?']) {
+        let gap = if provider.is_shared() { Gap::AnyOwner } else { Gap::LeadingWildcard };
+        return Reach::tenant(gap);
+    }
+    match family {
+        Family::GitHub => github::analyse(pattern),
+        Family::GitLab => gitlab::analyse(pattern),
+        Family::Terraform => others::terraform(pattern),
+        Family::Buildkite => others::buildkite(pattern),
+        Family::Vercel => others::vercel(pattern),
+        Family::CircleCi => others::circleci(pattern),
+        Family::Bitbucket => others::bitbucket(pattern),
+        Family::Kubernetes => others::kubernetes(pattern),
+        Family::Pulumi => others::pulumi(pattern),
+        Family::Cognito | Family::Google | Family::Other => Reach::default(),
+    }
+}
+
+/// Self-hosted servers are recognised by how their subjects begin.
+fn family_by_shape(pattern: &str) -> Family {
+    match pattern.split(':').next().unwrap_or_default() {
+        "repo" => Family::GitHub,
+        "project_path" => Family::GitLab,
+        "organization" if pattern.contains(":pipeline:") => Family::Buildkite,
+        "organization" => Family::Terraform,
+        "system" => Family::Kubernetes,
+        _ => Family::Other,
+    }
+}
+
+/// A GitHub subject with ids (`repo:OWNER@ID/REPO@ID:…`) in the form that it had without them.
+pub fn immutable_form(subject: &str) -> Option<String> {
+    let rest = subject.strip_prefix("repo:")?;
+    let (path, context) = rest.split_once(':')?;
+    let (owner, repository) = path.split_once('/')?;
+    let ((owner, _), (repository, _)) = (owner.split_once('@')?, repository.split_once('@')?);
+    Some(format!("repo:{owner}/{repository}:{context}"))
+}
+
+fn has_wildcard(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
+fn is_open(text: &str) -> bool {
+    text.starts_with(['*', '?'])
+}
+
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What a branch's name leaves open; `release/*` is how branches are grouped, and no gap.
+fn branch_gap(name: &str) -> Option<Gap> {
+    let at = name.find(['*', '?'])?;
+    match &name[..at] {
+        "" => Some(Gap::AnyBranch),
+        prefix if prefix.ends_with('/') => None,
+        _ => Some(Gap::BranchPrefix),
+    }
+}
+
+/// What a full git ref leaves open, as in the claims `ref` and `job_workflow_ref`.
+pub(crate) fn ref_gap(name: &str) -> Result<Option<Gap>, &'static str> {
+    if let Some(branch) = name.strip_prefix("refs/heads/") {
+        return Ok(branch_gap(branch));
+    }
+    if let Some(tag) = name.strip_prefix("refs/tags/") {
+        return Ok(has_wildcard(tag).then_some(Gap::Tags));
+    }
+    if name.starts_with("refs/pull/") {
+        return Ok(Some(Gap::PullRequest));
+    }
+    if has_wildcard(name) && Glob::parse(name).intersects(&Glob::parse("refs/*")) {
+        return Ok(Some(Gap::AnyRef));
+    }
+    Err("a git ref begins with refs/heads/ or refs/tags/")
+}
+
+impl Gap {
+    /// What a value of GitHub's `ref` claim leaves open.
+    pub fn of_ref(value: &str) -> Option<Self> {
+        ref_gap(value).unwrap_or(None)
+    }
+}
+
+#[cfg(test)]
+mod tests;

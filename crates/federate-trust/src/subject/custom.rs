@@ -1,0 +1,100 @@
+//! GitHub's customised subjects: any claims in any order, as the repository's or organization's template says.
+
+use super::{Gap, Reach, has_wildcard, is_open};
+
+/// Claims that a template can name (`include_claim_keys`).
+pub(super) const CLAIMS: &[&str] = &[
+    "repo",
+    "context",
+    "repository",
+    "repository_id",
+    "repository_owner",
+    "repository_owner_id",
+    "repository_visibility",
+    "actor",
+    "actor_id",
+    "workflow",
+    "workflow_ref",
+    "workflow_sha",
+    "job_workflow_ref",
+    "job_workflow_sha",
+    "head_ref",
+    "base_ref",
+    "ref",
+    "ref_type",
+    "ref_protected",
+    "environment",
+    "environment_node_id",
+    "event_name",
+    "runner_environment",
+    "enterprise",
+    "enterprise_id",
+    "sha",
+    "run_id",
+    "run_number",
+    "run_attempt",
+    "issuer_scope",
+    "check_run_id",
+];
+
+const OWNERS: &[&str] = &[
+    "repo",
+    "repository",
+    "repository_id",
+    "repository_owner",
+    "repository_owner_id",
+    "enterprise",
+    "enterprise_id",
+    "workflow_ref",
+];
+
+const AUTHORED: &[&str] =
+    &["workflow", "environment", "ref", "ref_type", "head_ref", "base_ref", "context", "event_name"];
+
+pub(super) fn analyse(pattern: &str) -> Reach {
+    let segments: Vec<&str> = pattern.split(':').collect();
+    let value_of =
+        |name: &str| segments.iter().position(|segment| *segment == name).and_then(|at| segments.get(at + 1)).copied();
+    let named = OWNERS.iter().find_map(|claim| value_of(claim).map(|value| (*claim, value)));
+    let Some((claim, value)) = named else {
+        let by_workflow = value_of("job_workflow_ref").is_some_and(|value| !is_open(value));
+        return Reach::tenant(if by_workflow { Gap::WorkflowOnly } else { Gap::AuthorControlled });
+    };
+    let mut reach = Reach {
+        by_id: ["repository_id", "repository_owner_id"]
+            .iter()
+            .any(|id| value_of(id).is_some_and(|id| !has_wildcard(id))),
+        ..Reach::default()
+    };
+    if is_open(value) {
+        reach.tenant = Some(Gap::AnyOwner);
+    } else if has_wildcard(value) {
+        match value.split_once('/') {
+            Some((owner, _)) if has_wildcard(owner) => reach.tenant = Some(Gap::OwnerPrefix),
+            Some((_, name)) if is_open(name) => reach.workload = Some(Gap::OwnerWide),
+            Some(_) => reach.workload = Some(Gap::NamePrefix),
+            None => reach.tenant = Some(Gap::OwnerPrefix),
+        }
+    }
+    // Without a repository, the owner is all that is named.
+    let names_repository =
+        ["repo", "repository", "repository_id", "workflow_ref"].iter().any(|claim| value_of(claim).is_some());
+    let ends_open = segments.last().is_some_and(|last| *last == "*");
+    if reach.tenant.is_none() && reach.workload.is_none() && ends_open {
+        if names_repository {
+            reach.context.push(Gap::AnyRef);
+        } else {
+            reach.workload = Some(Gap::OwnerWide);
+        }
+    } else if reach.tenant.is_none()
+        && !names_repository
+        && segments.len() == 2
+        && claim.starts_with("repository_owner")
+    {
+        reach.workload = Some(Gap::OwnerWide);
+    }
+    if AUTHORED.contains(&segments[0]) {
+        reach.context.push(Gap::AuthorClaimFirst);
+    }
+    reach
+}

@@ -1,0 +1,92 @@
+use super::*;
+
+fn reach(issuer: &str, pattern: &str) -> Reach {
+    analyse(&Provider::new(issuer), pattern)
+}
+
+fn gaps(issuer: &str, pattern: &str) -> Vec<Gap> {
+    let reach = reach(issuer, pattern);
+    assert_eq!(reach.impossible, None, "{pattern}");
+    reach.tenant.into_iter().chain(reach.workload).chain(reach.context).collect()
+}
+
+const GITHUB: &str = "token.actions.githubusercontent.com";
+
+#[test]
+fn github_subjects() {
+    for (pattern, expected) in [
+        ("repo:acme/api:ref:refs/heads/main", vec![]),
+        ("repo:acme/api:*", vec![Gap::AnyRef]),
+        ("repo:acme/*", vec![Gap::OwnerWide, Gap::AnyRef]),
+        ("repo:acme*", vec![Gap::OwnerPrefix, Gap::AnyRef]),
+        ("repo:*/api:*", vec![Gap::AnyOwner, Gap::AnyRef]),
+        ("repo:acme/api*", vec![Gap::NamePrefix, Gap::AnyRef]),
+        ("repo:acme/api:ref:refs/heads/*", vec![Gap::AnyBranch]),
+        ("repo:acme/api:ref:refs/heads/main*", vec![Gap::BranchPrefix]),
+        ("repo:acme/api:ref:refs/heads/release/*", vec![]),
+        ("repo:acme/api:environment:prod-*", vec![Gap::AnyEnvironment]),
+        ("repo:acme@1/api@2:*", vec![Gap::AnyRef]),
+        ("repo:acme@*/api@*:ref:refs/heads/main", vec![]),
+        ("workflow:deploy", vec![Gap::AuthorControlled]),
+        ("environment:prod:repo:acme/api", vec![Gap::AuthorClaimFirst]),
+        ("repository_owner_id:1:repository_id:2", vec![]),
+        ("repository_owner:acme:*", vec![Gap::OwnerWide]),
+        ("*:environment:prod", vec![Gap::AnyOwner]),
+    ] {
+        assert_eq!(gaps(GITHUB, pattern), expected, "{pattern}");
+    }
+    for pattern in [
+        "repo:acme/api",
+        "acme/api:ref:refs/heads/main",
+        "repo:acme/api:ref:main",
+        "repo:acme/api:refs/heads/main",
+        "repo:acme/api:branch:main",
+        "repo:acme/api:environment:prod:eu",
+        "repo:acme:ref:refs/heads/main",
+    ] {
+        assert!(reach(GITHUB, pattern).impossible.is_some(), "{pattern}");
+    }
+    assert!(
+        reach(GITHUB, "repo:acme@1/api@2:pull_request").by_id && !reach(GITHUB, "repo:acme/api:pull_request").by_id
+    );
+    assert_eq!(immutable_form("repo:a@1/b@2:pull_request").as_deref(), Some("repo:a/b:pull_request"));
+}
+
+#[test]
+fn gitlab_subjects() {
+    for (pattern, expected) in [
+        ("project_path:g/p:ref_type:branch:ref:main", vec![]),
+        ("project_path:g/p:*", vec![Gap::AnyRef]),
+        ("project_path:g/*", vec![Gap::OwnerWide, Gap::AnyRef]),
+        ("project_path:g*", vec![Gap::OwnerPrefix, Gap::AnyRef]),
+        ("project_path:g/p*:ref_type:branch:ref:main", vec![Gap::NamePrefix]),
+        ("project_path:g/p:ref_type:*:ref:main", vec![Gap::AnyRefType]),
+        ("project_path:g/p:ref_type:branch:*", vec![Gap::AnyBranch]),
+        ("project_path:g/p:ref_type:tag:ref:v*", vec![Gap::Tags]),
+        ("project_id:7:ref_type:branch:ref:main", vec![]),
+    ] {
+        assert_eq!(gaps("gitlab.com", pattern), expected, "{pattern}");
+    }
+    for pattern in
+        ["project_path:g/p", "project_path:g/p:environment:prod:*", "project_path:g/p:ref_type:mr:ref:1", "repo:g/p:*"]
+    {
+        assert!(reach("gitlab.com", pattern).impossible.is_some(), "{pattern}");
+    }
+}
+
+#[test]
+fn other_subjects() {
+    for (issuer, pattern, expected) in [
+        ("app.terraform.io", "organization:o:project:p:workspace:w:run_phase:*", vec![Gap::AnyRunPhase]),
+        ("app.terraform.io", "organization:o:project:p:workspace:*:run_phase:apply", vec![Gap::AnyWorkspace]),
+        ("agent.buildkite.com", "organization:o:pipeline:p:*", vec![Gap::AnyRef]),
+        ("oidc.eks.eu-west-1.amazonaws.com/id/1", "system:serviceaccount:*", vec![Gap::AnyServiceAccount]),
+        ("oidc.eks.eu-west-1.amazonaws.com/id/1", "system:serviceaccount:n:*", vec![Gap::NamespaceWide]),
+        ("oidc.vercel.com", "owner:*:project:site:environment:production", vec![Gap::AnyOwner]),
+        ("idp.example.com", "*:ci", vec![Gap::LeadingWildcard]),
+        ("idp.example.com", "*", vec![Gap::Everything, Gap::AnyRef]),
+        ("idp.example.com", "acme|ci|*", vec![]),
+    ] {
+        assert_eq!(gaps(issuer, pattern), expected, "{pattern}");
+    }
+}
