@@ -122,6 +122,8 @@ pub(crate) enum ReferencePage {
     Commands,
     /// `docs/errors.md`
     Errors,
+    /// `docs/variables.md`
+    Variables,
     /// `docs/profiles-reference.md`
     Profiles,
 }

@@ -36,6 +36,7 @@ pub(crate) fn reference(start: &Start, page: ReferencePage) -> Result<u8, Failur
     let text = match page {
         ReferencePage::Commands => commands_page(),
         ReferencePage::Errors => errors_page(start),
+        ReferencePage::Variables => variables_page(start),
         ReferencePage::Profiles => profiles_page(&federate_profile::schema(&start.registry)),
     };
     written(print_result(&text))
@@ -104,6 +105,26 @@ fn errors_page(start: &Start) -> String {
         out.push_str(&format!("\n## Exit code {exit_code}: {title}\n\n| code | meaning |\n| --- | --- |\n"));
         for (name, meaning) in codes {
             out.push_str(&format!("| `{name}` | {} |\n", meaning.replace('|', "\\|")));
+        }
+    }
+    out
+}
+
+fn variables_page(start: &Start) -> String {
+    let mut out = format!(
+        "# Variables\n\n{GENERATED}What `exec` takes from the command's environment before it adds the new credentials, because an SDK would \
+         prefer it to them, or mix the two. `-v` lists what was dropped, `--keep-env` keeps it. `--isolate` takes the job's own ID tokens, \
+         the token request URL and its bearer away too.\n"
+    );
+    for kind in start.registry.targets() {
+        let Some(cloud) = start.registry.cloud(kind.kind) else { continue };
+        out.push_str(&format!("\n## With a target of `type = \"{}\"`\n\n", kind.kind));
+        for pattern in cloud.outranking() {
+            let name = match pattern {
+                federate_core::NamePattern::Exact(name) => name.to_owned(),
+                federate_core::NamePattern::Prefix(prefix) => format!("{prefix}*"),
+            };
+            out.push_str(&format!("- `{name}`\n"));
         }
     }
     out
