@@ -11,6 +11,7 @@ mod refusal;
 mod response;
 mod settings;
 mod target;
+mod trust;
 mod validate;
 mod whoami;
 
@@ -18,3 +19,4 @@ pub use codes::ALL as CODES;
 pub use environment::AzureCloud;
 pub use settings::Settings;
 pub use target::Azure;
+pub use trust::AzureTrust;

@@ -1,0 +1,57 @@
+//! Federated identity credentials: whom an application or managed identity trusts, and who else gets in.
+//! <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
+
+mod catalogue;
+mod credential;
+mod evaluate;
+mod expression;
+mod lint;
+
+use federate_core::Error;
+use federate_trust::{Finding, Job, Located, TrustDocument, TrustModel, Verdict, walk};
+use serde_json::Value as Json;
+
+use credential::Credential;
+
+/// Federated identity credentials.
+#[derive(Debug)]
+pub struct AzureTrust;
+
+/// All credentials of one application, any of which lets a token in.
+#[derive(Debug)]
+struct Credentials(Vec<Credential>);
+
+impl TrustModel for AzureTrust {
+    fn kind(&self) -> &'static str {
+        "azure"
+    }
+
+    fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>> {
+        let (mut credentials, mut errors) = (Vec::new(), Vec::new());
+        walk(value, &mut |path, map| {
+            if Credential::is_one(map) {
+                match Credential::read(path, map) {
+                    Ok(credential) => credentials.push(credential),
+                    Err(found) => errors.extend(found),
+                }
+            }
+        });
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        if credentials.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(vec![Located { place: String::new(), document: Box::new(Credentials(credentials)) }])
+    }
+}
+
+impl TrustDocument for Credentials {
+    fn evaluate(&self, job: &Job) -> Verdict {
+        evaluate::evaluate(&self.0, job)
+    }
+
+    fn lint(&self) -> Vec<Finding> {
+        lint::lint(&self.0)
+    }
+}

@@ -1,0 +1,144 @@
+//! Does any credential let the token in, and with which code would Entra refuse?
+
+use federate_trust::{Check, Decision, Effect, Job, StatementVerdict, Verdict, immutable_form};
+use serde_json::{Value as Json, json};
+
+use super::credential::{Credential, Test};
+
+/// Decides about a job.
+pub(super) fn evaluate(credentials: &[Credential], job: &Job) -> Verdict {
+    let mut statements: Vec<StatementVerdict> =
+        credentials.iter().map(|credential| statement(credential, job)).collect();
+    let is_allowed = statements.iter().any(|statement| statement.matches);
+    let code = code(&statements);
+    statements.sort_by_key(|statement| (!statement.matches, distance(statement)));
+    let decision = if is_allowed { Decision::Allow } else { Decision::Deny };
+    let mut verdict = Verdict::new(decision, statements);
+    if !is_allowed {
+        verdict.cloud_code = Some(code.to_owned());
+        add_fix(&mut verdict, job);
+    }
+    verdict
+}
+
+fn statement(credential: &Credential, job: &Job) -> StatementVerdict {
+    let mut checks =
+        vec![Check::equals("issuer", "equals", std::slice::from_ref(&credential.issuer), job.claims.issuer())];
+    if let (Some(issuer), false) = (job.claims.issuer(), checks[0].holds) {
+        let near = issuer.trim_end_matches('/') == credential.issuer.trim().trim_end_matches('/');
+        checks[0].note = near.then(|| "only a slash or a space differs, and it counts".to_owned());
+    }
+    let audiences = job.claims.audiences();
+    let holds = audiences.iter().any(|audience| credential.audiences.contains(audience));
+    checks.push(Check {
+        key: "audience".to_owned(),
+        operator: "equals".to_owned(),
+        expected: credential.audiences.clone(),
+        actual: Check::actual_of((!audiences.is_empty()).then_some(&audiences)),
+        holds,
+        note: None,
+    });
+    match &credential.test {
+        Test::Subject(subject) => {
+            let actual = job.claims.subject();
+            let check = Check::equals("subject", "equals", std::slice::from_ref(subject), actual);
+            let note = if check.holds { None } else { actual.and_then(|actual| note(subject, actual)) };
+            checks.push(check.with_note(note));
+        }
+        Test::Expression { text, terms: Err(why) } => checks.push(Check {
+            key: "claimsMatchingExpression".to_owned(),
+            operator: "valid".to_owned(),
+            expected: vec![text.clone()],
+            actual: Json::Null,
+            holds: false,
+            note: Some(format!("Entra rejects this expression: {why}")),
+        }),
+        Test::Expression { terms: Ok(terms), .. } => checks.extend(terms.iter().map(|term| {
+            let actual = job.claims.text(&term.claim);
+            let holds = actual.as_deref().is_some_and(|actual| term.holds(actual));
+            Check {
+                key: format!("claims['{}']", term.claim),
+                operator: term.operator.name().to_owned(),
+                expected: vec![term.value.clone()],
+                actual: actual.as_deref().map_or(Json::Null, Json::from),
+                holds,
+                note: if holds { None } else { actual.as_deref().and_then(|actual| note(&term.value, actual)) },
+            }
+        })),
+    }
+    StatementVerdict {
+        name: credential.label(),
+        effect: Effect::Allow,
+        matches: checks.iter().all(|check| check.holds),
+        checks,
+    }
+}
+
+fn note(expected: &str, actual: &str) -> Option<String> {
+    if expected.to_lowercase() == actual.to_lowercase() {
+        return Some("only upper and lower case differ, and they count".to_owned());
+    }
+    if immutable_form(actual).is_some_and(|classic| classic == expected) {
+        return Some(
+            "the token's subject is in the immutable form (OWNER@ID/REPO@ID): add a credential for it".to_owned(),
+        );
+    }
+    if expected.contains('*') && federate_trust::Glob::parse(expected).matches(actual) {
+        return Some("a `*` in a classic subject is a literal one; a flexible credential has wildcards".to_owned());
+    }
+    if actual.contains(":environment:") && expected.contains(":ref:") {
+        return Some("the job names an environment, which takes the place of the ref in the subject".to_owned());
+    }
+    (actual.ends_with(":pull_request") && expected.contains(":ref:"))
+        .then(|| "a pull request's subject says pull_request instead of a ref".to_owned())
+}
+
+/// Entra compares the issuer first, then the subject, then the audience.
+fn code(statements: &[StatementVerdict]) -> &'static str {
+    let of_issuer: Vec<&StatementVerdict> = statements.iter().filter(|one| one.checks[0].holds).collect();
+    if of_issuer.is_empty() {
+        return "AADSTS700211";
+    }
+    if of_issuer.iter().any(|one| one.failed().all(|check| check.key == "audience")) {
+        return "AADSTS700212";
+    }
+    let only_case = |one: &&StatementVerdict| {
+        one.failed().any(|check| check.key == "subject")
+            && one.failed().filter(|check| check.key == "subject").all(|check| {
+                let actual = check.actual_text().to_lowercase();
+                check.expected.iter().any(|expected| expected.to_lowercase() == actual)
+            })
+    };
+    if of_issuer.iter().any(only_case) { "AADSTS7002138" } else { "AADSTS700213" }
+}
+
+fn distance(statement: &StatementVerdict) -> usize {
+    statement.failed().map(|check| if check.key == "issuer" { 100 } else { 1 }).sum()
+}
+
+fn add_fix(verdict: &mut Verdict, job: &Job) {
+    let (issuer, subject) = (job.claims.issuer().unwrap_or_default(), job.claims.subject().unwrap_or_default());
+    let nearest = verdict.statements.first();
+    let only_audience = nearest.filter(|one| one.failed().all(|check| check.key == "audience"));
+    verdict.fix = Some(match only_audience {
+        Some(nearest) => format!(
+            "let the job ask for a token with the audience `{}` of {}",
+            nearest.checks[1].expected.join("`, `"),
+            nearest.name
+        ),
+        None => {
+            let credential = json!({ "name": "federate", "issuer": issuer, "subject": subject, "audiences": ["api://AzureADTokenExchange"] });
+            format!("add a federated identity credential: {credential}")
+        }
+    });
+    if only_audience.is_none() && subject.ends_with(":pull_request") {
+        verdict.warning =
+            Some("that lets in every pull request of the repository, before anyone has reviewed its code".to_owned());
+    } else if distance_of(nearest) >= 100 {
+        verdict.warning = Some("no credential is for this issuer at all; make sure that it is yours".to_owned());
+    }
+}
+
+fn distance_of(nearest: Option<&StatementVerdict>) -> usize {
+    nearest.map_or(100, distance)
+}
