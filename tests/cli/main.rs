@@ -8,3 +8,4 @@ mod hosts;
 mod reference;
 mod sandbox;
 mod support;
+mod trust;

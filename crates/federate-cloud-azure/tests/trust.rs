@@ -33,10 +33,10 @@ fn every_decision_is_right() {
             if verdict.is_allowed() != (case["expect"] == "allow") {
                 wrong.push(format!("{}: {}", entry["id"], case["why"]));
             }
-            if let (Some(hint), found) = (case["hint"].as_str(), verdict.cloud_code.as_deref()) {
-                if found != Some(hint) {
-                    wrong.push(format!("{}: {}: {hint} expected, {found:?} found", entry["id"], case["why"]));
-                }
+            if let (Some(hint), found) = (case["hint"].as_str(), verdict.cloud_code.as_deref())
+                && found != Some(hint)
+            {
+                wrong.push(format!("{}: {}: {hint} expected, {found:?} found", entry["id"], case["why"]));
             }
         }
     }

@@ -91,6 +91,9 @@ pub(crate) enum Command {
     /// List, show and check profiles.
     #[command(subcommand)]
     Profile(Profile),
+    /// Read the token and the cloud's trust side by side, offline.
+    #[command(subcommand)]
+    Trust(Trust),
     /// List the identity and target adapters.
     Adapters,
     /// Try everything on this machine: a loopback issuer and clouds that verify tokens as the real ones do.
@@ -194,6 +197,78 @@ pub(crate) enum Profile {
     Validate,
     /// Print the JSON Schema of a layer file.
     Schema,
+}
+
+/// What to ask of a trust configuration.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Trust {
+    /// Say whether the cloud lets a token in, why, and what to change.
+    Explain(Explain),
+    /// Say who else could get in, and what cannot work.
+    Lint(Lint),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) targets: Targets,
+    /// Whose trust configuration the file holds; found out where it is not said.
+    #[arg(long, env = "FEDERATE_CLOUD", value_name = "CLOUD")]
+    pub(crate) cloud: Option<String>,
+    /// The trust configuration, `-` for stdin: a role's trust policy, federated identity credentials, as the cloud's own
+    /// tools print them. Without one, the target's `trust.allow` list.
+    #[arg(long, env = "FEDERATE_POLICY", value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Where the file holds several configurations: the one whose name or place has this in it.
+    #[arg(long, env = "FEDERATE_ONLY", value_name = "NAME")]
+    pub(crate) only: Option<String>,
+    /// The claims to judge, `-` for stdin: a token's payload, or what `federate token -o json` printed. Without them, the
+    /// job's own token's.
+    #[arg(long, env = "FEDERATE_CLAIMS", value_name = "FILE", conflicts_with = "token_env")]
+    pub(crate) claims: Option<PathBuf>,
+    /// Take the token from this variable.
+    #[arg(long, env = "FEDERATE_TOKEN_ENV", value_name = "VAR")]
+    pub(crate) token_env: Option<String>,
+    /// A request key that does not come from the token: `aws:SourceIp=203.0.113.9`.
+    #[arg(long, env = "FEDERATE_CONTEXT", value_delimiter = '\n', value_name = "KEY=VALUE")]
+    pub(crate) context: Vec<String>,
+    /// What is to be done; all of them have to be allowed. Default: the exchange.
+    #[arg(long, env = "FEDERATE_ACTION", value_delimiter = ',', value_name = "ACTION")]
+    pub(crate) action: Vec<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Lint {
+    /// Look for this cloud's configurations only.
+    #[arg(long, env = "FEDERATE_CLOUD", value_name = "CLOUD")]
+    pub(crate) cloud: Option<String>,
+    /// Exit with 1 if there is a finding of this severity or above.
+    #[arg(long, env = "FEDERATE_FAIL_ON", value_enum, default_value = "medium", value_name = "SEVERITY")]
+    pub(crate) fail_on: Level,
+    /// Leave out findings below this severity.
+    #[arg(long, env = "FEDERATE_MIN_SEVERITY", value_enum, default_value = "info", value_name = "SEVERITY")]
+    pub(crate) min_severity: Level,
+    /// Leave out this finding, and say why: `org-wide=the whole organization deploys here`.
+    #[arg(long, env = "FEDERATE_IGNORE", value_delimiter = '\n', value_name = "ID=REASON")]
+    pub(crate) ignore: Vec<String>,
+    /// What to look at, `-` for stdin: policies and credentials as the clouds' tools print them, templates, plans.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// A severity on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Level {
+    /// Worth knowing.
+    Info,
+    /// Hygiene.
+    Low,
+    /// More jobs get in than were meant.
+    Medium,
+    /// A guard that does not guard, or nothing that works.
+    High,
+    /// Strangers get in.
+    Critical,
 }
 
 #[cfg(feature = "sandbox")]

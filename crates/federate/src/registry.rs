@@ -18,3 +18,8 @@ pub(crate) fn bundle_variables() -> [(&'static str, IsOwnHost); 1] {
 
 /// Whether a host is the cloud's own.
 pub(crate) type IsOwnHost = fn(&str) -> bool;
+
+/// How each cloud trusts.
+pub(crate) fn trust_models() -> &'static [&'static dyn federate_trust::TrustModel] {
+    &[&federate_cloud_aws::AwsTrust, &federate_cloud_azure::AzureTrust]
+}

@@ -14,6 +14,8 @@ pub(crate) enum Output {
     Text,
     /// For programs.
     Json,
+    /// For code hosts that show findings in merge requests (SARIF 2.1.0); `trust lint` only.
+    Sarif,
 }
 
 /// Everything that went wrong, and the exit code that it makes.
@@ -28,6 +30,12 @@ impl Failure {
     /// One or more errors; never none.
     pub(crate) fn new(errors: Vec<Error>) -> Self {
         Self { errors, output: Output::Text, exit_code: None }
+    }
+
+    /// Several failures as one; `None` where there is none.
+    pub(crate) fn joined(failures: Vec<Self>) -> Option<Self> {
+        let errors: Vec<Error> = failures.into_iter().flat_map(|failure| failure.errors).collect();
+        (!errors.is_empty()).then(|| Self::new(errors))
     }
 
     /// How to print it.
@@ -55,7 +63,7 @@ impl Failure {
         let mut err = anstream::stderr().lock();
         // A closed stderr leaves nobody to tell.
         let _ = match self.output {
-            Output::Text => err.write_all(self.errors.iter().map(text).collect::<String>().as_bytes()),
+            Output::Text | Output::Sarif => err.write_all(self.errors.iter().map(text).collect::<String>().as_bytes()),
             Output::Json => writeln!(err, "{}", self.json(code)),
         };
         code
@@ -123,6 +131,14 @@ fn text(error: &Error) -> String {
         line("request id", id);
     }
     out
+}
+
+/// Prints a result that has colours, without them where stdout does not take any.
+pub(crate) fn print_styled(text: &str) -> std::io::Result<()> {
+    match anstream::AutoStream::choice(&std::io::stdout()) {
+        anstream::ColorChoice::Never => print_result(&anstream::adapter::strip_str(text).to_string()),
+        _ => print_result(text),
+    }
 }
 
 /// Speaks on stderr, as loud as `-v` and `-q` allow.

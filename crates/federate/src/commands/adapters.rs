@@ -22,7 +22,7 @@ pub(crate) fn run(start: &Start) -> Result<u8, Failure> {
                 "externals": externals.iter().map(|(name, path)| json!({ "name": name, "path": path })).collect::<Vec<_>>(),
             }))
         }
-        Output::Text => {
+        Output::Text | Output::Sarif => {
             let list = |title: &str, kinds: &[(&str, &str)]| {
                 kinds.iter().fold(format!("{title}\n"), |out, (kind, summary)| out + &format!("  {kind:8} {summary}\n"))
             };

@@ -89,7 +89,13 @@ static OWN: &[&Code] = &[
 
 fn errors_page(start: &Start) -> String {
     let mut all: BTreeMap<u8, BTreeMap<&str, &str>> = BTreeMap::new();
-    for code in codes::ALL.iter().copied().chain(start.registry.codes()).chain(OWN.iter().copied()) {
+    for code in codes::ALL
+        .iter()
+        .copied()
+        .chain(start.registry.codes())
+        .chain(federate_trust::CODES.iter().copied())
+        .chain(OWN.iter().copied())
+    {
         all.entry(code.category.exit_code()).or_default().insert(code.name, code.meaning);
     }
     let mut out = format!(

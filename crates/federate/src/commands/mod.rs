@@ -10,6 +10,7 @@ mod profile;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod token;
+mod trust;
 mod whoami;
 
 use std::future::Future;
@@ -27,6 +28,9 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Env(arguments) if arguments.format == Format::Json => Output::Json,
         _ => cli.global.output,
     };
+    if output == Output::Sarif && !matches!(cli.command, Command::Trust(crate::args::Trust::Lint(_))) {
+        return Err(Error::new(&codes::USAGE, "-o sarif is for `trust lint` only").into());
+    }
     let start = Start::new(cli.global);
     let result = match cli.command {
         Command::Exec(arguments) => {
@@ -38,6 +42,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Token(arguments) => block_on(token::run(&start, arguments)),
         Command::Plan(targets) => plan::run(&start, targets),
         Command::Profile(command) => profile::run(&start, command),
+        Command::Trust(command) => block_on(trust::run(&start, command)),
         Command::Adapters => adapters::run(&start),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(arguments) => {

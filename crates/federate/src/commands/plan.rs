@@ -29,7 +29,7 @@ pub(crate) fn run(start: &Start, targets: Targets) -> Result<u8, Failure> {
     }
     let text = match start.global.output {
         Output::Json => pretty(&json!({ "profile": profile.names(), "targets": plans })),
-        Output::Text => plans.iter().map(text).collect(),
+        Output::Text | Output::Sarif => plans.iter().map(text).collect(),
     };
     written(print_result(&text))
 }

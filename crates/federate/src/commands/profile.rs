@@ -26,7 +26,7 @@ fn list(start: &Start) -> Result<u8, Failure> {
                 .map(|one| json!({ "name": one.name, "path": one.path, "extends": one.extends, "default": one.is_default, "targets": one.targets }))
                 .collect(),
         )),
-        Output::Text => listed
+        Output::Text | Output::Sarif => listed
             .iter()
             .map(|one| {
                 let extends = if one.extends.is_empty() { String::new() } else { format!(" extends {}", one.extends.join(", ")) };
@@ -48,7 +48,7 @@ fn show(start: &Start, origin: bool) -> Result<u8, Failure> {
         (Output::Json, false) => {
             pretty(&Json::Object(effective.iter().map(|one| (one.path.clone(), one.value.clone())).collect()))
         }
-        (Output::Text, true) => {
+        (Output::Text | Output::Sarif, true) => {
             let lines: Vec<(String, &str)> =
                 effective.iter().map(|one| (format!("{} = {}", one.path, one.value), one.origin.as_str())).collect();
             let width = lines
@@ -59,7 +59,9 @@ fn show(start: &Start, origin: bool) -> Result<u8, Failure> {
                 .unwrap_or_default();
             lines.iter().map(|(line, origin)| format!("{line:width$}  # {origin}\n")).collect()
         }
-        (Output::Text, false) => effective.iter().map(|one| format!("{} = {}\n", one.path, one.value)).collect(),
+        (Output::Text | Output::Sarif, false) => {
+            effective.iter().map(|one| format!("{} = {}\n", one.path, one.value)).collect()
+        }
     };
     written(print_result(&text))
 }
@@ -68,7 +70,7 @@ fn validate(start: &Start) -> Result<u8, Failure> {
     let checked = federate_profile::validate(&start.registry, &start.options(&[]))?;
     match start.global.output {
         Output::Json => return written(print_result(&pretty(&json!({ "valid": checked })))),
-        Output::Text => start.stderr.note(&format!("valid: {}", checked.join(", "))),
+        Output::Text | Output::Sarif => start.stderr.note(&format!("valid: {}", checked.join(", "))),
     }
     Ok(0)
 }

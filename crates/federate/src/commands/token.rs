@@ -68,7 +68,7 @@ pub(crate) async fn run(start: &Start, arguments: Token) -> Result<u8, Failure> 
         Output::Json => pretty(
             &json!({ "identity": identity.name, "source": token.source(), "signature": signature, "header": { "alg": token.algorithm(), "kid": token.key_id() }, "claims": claims }),
         ),
-        Output::Text => {
+        Output::Text | Output::Sarif => {
             start.stderr.note(&format!("ID token of {}, signature {signature}", token.source()));
             pretty(&claims)
         }

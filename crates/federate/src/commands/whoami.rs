@@ -54,7 +54,7 @@ pub(crate) async fn run(start: &Start, targets: Targets) -> Result<u8, Failure> 
                 .map(|(name, principal)| (name, json!({ "principal": principal.headline, "facts": principal.facts })))
                 .collect(),
         )),
-        Output::Text => answers.iter().map(|(name, principal)| text(name, principal)).collect(),
+        Output::Text | Output::Sarif => answers.iter().map(|(name, principal)| text(name, principal)).collect(),
     };
     written(print_result(&text))
 }

@@ -1,0 +1,230 @@
+//! `trust explain`: in or out, and why.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use anstyle::{AnsiColor, Style};
+use federate_core::{Claims, Error, IdToken, Secret, codes};
+use federate_trust::{Effect, Job, StatementVerdict, TRUST_DOCUMENT, Verdict};
+use serde_json::Value as Json;
+
+use super::{FOUND, allow, input};
+use crate::args::Explain;
+use crate::commands::written;
+use crate::report::{Failure, Output, pretty, print_styled};
+use crate::setup::{Start, located};
+
+pub(super) async fn run(start: &Start, arguments: Explain) -> Result<u8, Failure> {
+    let stdin = Path::new("-");
+    if arguments.policy.as_deref() == Some(stdin) && arguments.claims.as_deref() == Some(stdin) {
+        return Err(Error::new(&codes::USAGE, "stdin is either the policy or the claims").into());
+    }
+    let verdicts = match &arguments.policy {
+        Some(policy) => vec![(arguments.targets.target.first().cloned(), of_file(start, &arguments, policy).await?)],
+        None => of_targets(start, &arguments).await?,
+    };
+    let text = match start.global.output {
+        Output::Json => {
+            let mut all: Vec<Json> =
+                verdicts.iter().map(|(target, verdict)| json(target.as_deref(), verdict)).collect();
+            pretty(&if all.len() == 1 { all.remove(0) } else { all.into() })
+        }
+        Output::Text | Output::Sarif => {
+            verdicts.iter().map(|(target, verdict)| text(target.as_deref(), verdict)).collect::<Vec<_>>().join("\n")
+        }
+    };
+    written(print_styled(&text))?;
+    Ok(if verdicts.iter().all(|(_, verdict)| verdict.is_allowed()) { 0 } else { FOUND })
+}
+
+/// A configuration in a file. With claims at hand, neither profile nor network is needed.
+async fn of_file(start: &Start, arguments: &Explain, policy: &Path) -> Result<Verdict, Failure> {
+    let mut documents = input::documents(policy, arguments.cloud.as_deref())?;
+    if let Some(only) = &arguments.only {
+        documents.retain(|located| located.place.contains(only.as_str()));
+    }
+    let (Some(located), true) = (documents.first(), documents.len() <= 1) else {
+        let places: Vec<&str> = documents.iter().map(|located| located.place.as_str()).collect();
+        let (what, help) = match &arguments.only {
+            Some(only) if places.is_empty() => {
+                (format!("no trust configuration in {} is named `{only}`", policy.display()), String::new())
+            }
+            _ => (
+                format!("{} holds {} trust configurations", policy.display(), places.len()),
+                format!("choose one with --only: {}", places.join("; ")),
+            ),
+        };
+        return Err(Error::new(&TRUST_DOCUMENT, what).with_help(help).into());
+    };
+    let claims = match given_claims(start, arguments)? {
+        Some(claims) => claims,
+        None => own_claims(start, arguments).await?,
+    };
+    Ok(located.document.evaluate(&job(claims, arguments)?))
+}
+
+/// The selected targets' own lists.
+async fn of_targets(start: &Start, arguments: &Explain) -> Result<Vec<(Option<String>, Verdict)>, Failure> {
+    let given = given_claims(start, arguments)?;
+    let profile = start.load(&[])?;
+    let context = start.context(&profile)?;
+    let session = start.session(context.clone());
+    let mut verdicts = Vec::new();
+    for name in profile.matching(&arguments.targets.target)? {
+        let entries = profile.allow(&context, &name).map_err(|errors| located(&profile, errors))?;
+        let target = profile.as_written(&name).map_err(|errors| located(&profile, errors))?;
+        let identity =
+            profile.identity(&context, profile.target_identity(&name)).map_err(|error| located(&profile, vec![error]));
+        let (audiences, claims) = match (&given, identity) {
+            (Some(claims), Ok(identity)) => {
+                (target.audiences(identity.provider.customary_audience(&context).as_deref()), claims.clone())
+            }
+            // On a laptop there is no CI system; the entry that fits the claims' issuer names the adapter.
+            (Some(claims), Err(_)) => {
+                let customary = claims.issuer().and_then(|issuer| {
+                    let entry = entries.iter().find(|entry| entry.issuer.as_str() == issuer)?;
+                    let kind = start.registry.identities().iter().find(|kind| kind.kind == entry.provider)?;
+                    kind.default_provider().customary_audience(&context)
+                });
+                (target.audiences(customary.as_deref()), claims.clone())
+            }
+            (None, Err(error)) => return Err(error),
+            (None, Ok(identity)) => {
+                let audiences = target.audiences(identity.provider.customary_audience(&context).as_deref());
+                let token =
+                    session.token(&identity, &audiences).await.map_err(|error| located(&profile, vec![error]))?;
+                (audiences, Claims::clone(token.claims()))
+            }
+        };
+        verdicts.push((Some(name), allow::evaluate(&entries, &audiences, &claims)));
+    }
+    Ok(verdicts)
+}
+
+fn job(claims: Claims, arguments: &Explain) -> Result<Job, Error> {
+    let mut job = Job::new(claims, SystemTime::now());
+    job.actions = arguments.action.clone();
+    for pair in &arguments.context {
+        let (key, value) = pair.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or_else(|| {
+            Error::new(&codes::USAGE, format!("--context {pair} is not KEY=VALUE"))
+                .with_help("write it like --context aws:SourceIp=203.0.113.9; repeat it for a key with several values")
+        })?;
+        job.context.entry(key.to_owned()).or_default().push(value.to_owned());
+    }
+    Ok(job)
+}
+
+fn given_claims(start: &Start, arguments: &Explain) -> Result<Option<Claims>, Error> {
+    if let Some(path) = &arguments.claims {
+        let text = input::text(path)?;
+        let text = text.trim();
+        if IdToken::looks_like_one(text) {
+            let token = IdToken::parse(Secret::new(text), path.display().to_string())?;
+            return Ok(Some(Claims::clone(token.claims())));
+        }
+        let value: Json = serde_json::from_str(text).map_err(|error| {
+            Error::new(&codes::USAGE, format!("the claims in {} are not JSON", path.display()))
+                .with_cause(error.to_string())
+                .with_origin(format!("{}:{}", path.display(), error.line()))
+        })?;
+        let payload = match value.get("claims") {
+            Some(inner @ Json::Object(_)) if value.get("iss").is_none() => inner,
+            _ => &value,
+        };
+        let Some(payload) = payload.as_object() else {
+            return Err(Error::new(&codes::USAGE, format!("the claims in {} are not an object", path.display()))
+                .with_help("give a token's payload, as `federate token` prints it"));
+        };
+        return Ok(Some(Claims::new(payload.clone())));
+    }
+    let Some(name) = &arguments.token_env else { return Ok(None) };
+    let Some(text) = start.env.get(name) else {
+        return Err(Error::new(&codes::TOKEN_MISSING, format!("the variable {name} is not set")));
+    };
+    let token = IdToken::parse(Secret::new(text), format!("environment variable {name}"))?;
+    Ok(Some(Claims::clone(token.claims())))
+}
+
+async fn own_claims(start: &Start, arguments: &Explain) -> Result<Claims, Failure> {
+    let profile = start.load(&[])?;
+    let context = start.context(&profile)?;
+    let names = profile.matching(&arguments.targets.target)?;
+    let name = names.first().map(String::as_str);
+    let identity = profile
+        .identity(&context, name.and_then(|name| profile.target_identity(name)))
+        .map_err(|error| located(&profile, vec![error]))?;
+    let customary = identity.provider.customary_audience(&context);
+    let audiences = match name {
+        Some(name) => {
+            profile.as_written(name).map_err(|errors| located(&profile, errors))?.audiences(customary.as_deref())
+        }
+        None => federate_core::Audiences::one(customary.unwrap_or_else(|| "sts.amazonaws.com".to_owned())),
+    };
+    let session = start.session(context);
+    let token = session.token(&identity, &audiences).await.map_err(|error| located(&profile, vec![error]))?;
+    Ok(Claims::clone(token.claims()))
+}
+
+fn json(target: Option<&str>, verdict: &Verdict) -> Json {
+    let mut value = serde_json::to_value(verdict).unwrap_or_default();
+    value["target"] = target.map_or(Json::Null, Json::from);
+    value
+}
+
+fn text(target: Option<&str>, verdict: &Verdict) -> String {
+    let (green, red) = (
+        Style::new().fg_color(Some(AnsiColor::Green.into())).bold(),
+        Style::new().fg_color(Some(AnsiColor::Red.into())).bold(),
+    );
+    let (style, word) = if verdict.is_allowed() { (green, "ALLOW") } else { (red, "DENY") };
+    let mut out = format!("{style}{word}{style:#}");
+    if let Some(target) = target {
+        out.push_str(&format!(" for target {target}"));
+    }
+    if let Some(code) = &verdict.cloud_code {
+        out.push_str(&format!(", as {code}"));
+    }
+    if let Some(stage) = verdict.stage.as_deref().filter(|_| !verdict.is_allowed()) {
+        out.push_str(&format!(", at the {stage}"));
+    }
+    out.push('\n');
+    for statement in &verdict.statements {
+        table(statement, &mut out);
+    }
+    if let Some(fix) = &verdict.fix {
+        out.push_str(&format!("\nto let this token in: {fix}\n"));
+    }
+    if let Some(warning) = &verdict.warning {
+        out.push_str(&format!("but: {warning}\n"));
+    }
+    out
+}
+
+fn table(statement: &StatementVerdict, out: &mut String) {
+    let effect = match (statement.effect, statement.matches) {
+        (Effect::Allow, true) => "lets it in",
+        (Effect::Allow, false) => "does not match",
+        (Effect::Deny, true) => "keeps it out",
+        (Effect::Deny, false) => "denies others",
+    };
+    out.push_str(&format!("\n{}: {effect}\n", statement.name));
+    let rows: Vec<[String; 4]> = statement
+        .checks
+        .iter()
+        .map(|check| {
+            let mark = if check.holds { "holds" } else { "FAILS" };
+            [mark.to_owned(), check.key.clone(), check.operator.clone(), check.expected.join(" | ")]
+        })
+        .collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let (key, operator) = (width(1), width(2));
+    for (row, check) in rows.iter().zip(&statement.checks) {
+        out.push_str(&format!("  {}  {:key$}  {:operator$}  {}\n", row[0], row[1], row[2], row[3]));
+        if !check.holds {
+            out.push_str(&format!("         token: {}\n", check.actual_text()));
+        }
+        if let Some(note) = &check.note {
+            out.push_str(&format!("         {note}\n"));
+        }
+    }
+}

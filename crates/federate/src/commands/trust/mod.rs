@@ -1,0 +1,21 @@
+//! `federate trust`: the token and the cloud's trust, side by side.
+
+mod allow;
+mod explain;
+mod input;
+mod lint;
+mod sarif;
+
+use crate::args::Trust;
+use crate::report::Failure;
+use crate::setup::Start;
+
+/// Exit code of a check that found something.
+const FOUND: u8 = 1;
+
+pub(crate) async fn run(start: &Start, command: Trust) -> Result<u8, Failure> {
+    match command {
+        Trust::Explain(arguments) => explain::run(start, arguments).await,
+        Trust::Lint(arguments) => lint::run(start, &arguments),
+    }
+}
