@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bad_answers;
+mod bad_input;
 mod exec;
+mod formats;
 mod hosts;
+mod identity;
+mod profiles;
 mod reference;
 mod sandbox;
 mod support;

@@ -4,6 +4,7 @@ use federate_core::suggest::nearest;
 use federate_core::{Error, codes as core_codes};
 use figment::error::Kind;
 use figment::value::Value;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codes;
@@ -19,14 +20,59 @@ const ENOUGH: usize = 50;
 /// # Errors
 /// All problems; `setting` is the path inside the section.
 pub(crate) fn extract<S: DeserializeOwned>(section: &Value, is_text: &dyn Fn(&Value) -> bool) -> Result<S, Vec<Error>> {
+    let Extracted { settings, errors, .. } = read(section, is_text);
+    settings.filter(|_| errors.is_empty()).ok_or(errors)
+}
+
+/// Reads a section and makes an adapter of it. What the adapter says of the sound values is told beside the problems of
+/// the others; what it says of those is not, for they were taken out.
+///
+/// # Errors
+/// All problems; `setting` is the path inside the section.
+pub(crate) fn build<S: DeserializeOwned + Serialize, T>(
+    section: &Value,
+    is_text: &dyn Fn(&Value) -> bool,
+    make: impl FnOnce(S) -> Result<T, Vec<Error>>,
+) -> Result<(T, serde_json::Value), Vec<Error>> {
+    let Extracted { settings, mut errors, unsure } = read(section, is_text);
+    let Some(settings) = settings else { return Err(errors) };
+    let shown = serde_json::to_value(&settings).unwrap_or_default();
+    match make(settings) {
+        Ok(made) if errors.is_empty() => Ok((made, shown)),
+        Ok(_) => Err(errors),
+        Err(found) if errors.is_empty() => Err(found),
+        Err(found) => {
+            errors.extend(found.into_iter().filter(|error| {
+                let key = error.setting().unwrap_or_default().split('.').next().unwrap_or_default();
+                error.code() != &core_codes::SETTING_MISSING && !unsure.iter().any(|known| known == key)
+            }));
+            Err(errors)
+        }
+    }
+}
+
+/// What could be read.
+struct Extracted<S> {
+    /// The settings, those that were refused left out.
+    settings: Option<S>,
+    errors: Vec<Error>,
+    /// Top-level keys that were refused, or stand in for what is missing.
+    unsure: Vec<String>,
+}
+
+fn read<S: DeserializeOwned>(section: &Value, is_text: &dyn Fn(&Value) -> bool) -> Extracted<S> {
     let mut value = section.clone();
     let mut errors: Vec<Error> = Vec::new();
     let mut touched: Vec<Vec<String>> = Vec::new();
     let mut misspelt: Vec<&'static str> = Vec::new();
+    let mut unsure: Vec<String> = Vec::new();
+    let mut settings = None;
     while errors.len() < ENOUGH {
         let problem = match value.deserialize::<S>() {
-            Ok(settings) if errors.is_empty() => return Ok(settings),
-            Ok(_) => break,
+            Ok(read) => {
+                settings = Some(read);
+                break;
+            }
             Err(problem) => problem,
         };
         let mut path = problem.path.clone();
@@ -58,6 +104,7 @@ pub(crate) fn extract<S: DeserializeOwned>(section: &Value, is_text: &dyn Fn(&Va
                             .with_help("set it in a layer of the profile"),
                     );
                 }
+                unsure.extend(path.first().cloned());
                 if !fill(&mut value, &path) {
                     break;
                 }
@@ -81,11 +128,13 @@ pub(crate) fn extract<S: DeserializeOwned>(section: &Value, is_text: &dyn Fn(&Va
             }
         }
         touched.push(path.clone());
+        unsure.extend(path.first().cloned());
         if !remove(&mut value, &path) {
             break;
         }
     }
-    Err(errors)
+    unsure.extend(misspelt.iter().map(|key| (*key).to_owned()));
+    Extracted { settings, errors, unsure }
 }
 
 fn wrong_type(kind: &Kind, path: &[String]) -> Error {

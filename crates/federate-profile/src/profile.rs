@@ -317,6 +317,21 @@ impl Profile {
             defaults(&["targets", name], &section.shown);
         }
         defaults(&["network"], &serde_json::to_value(&self.network).unwrap_or_default());
+        // A variable's text is shown as what its key made of it.
+        for (table, name, shown) in self
+            .identities
+            .iter()
+            .map(|(name, section)| ("identities", name, &section.shown))
+            .chain(self.targets.iter().map(|(name, section)| ("targets", name, &section.shown)))
+        {
+            for (key, value) in shown.as_object().into_iter().flatten() {
+                let path = [table.to_owned(), name.clone(), key.clone()];
+                let is_text = self.merged.get(&[table, name, key]).is_some_and(|value| self.is_text(value));
+                if let Some(effective) = all.get_mut(&dotted(&path)).filter(|_| is_text) {
+                    effective.value = value.clone();
+                }
+            }
+        }
         all.into_values().collect()
     }
 }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
-use crate::extract::extract;
+use crate::extract::build;
 use crate::layer::KeyPath;
 
 type IsText<'a> = &'a dyn Fn(&Value) -> bool;
@@ -85,10 +85,7 @@ impl Registry {
             rule: A::placeholder_rule,
             schema: settings_schema::<A::Settings>,
             build: |name, section, is_text| {
-                let settings: A::Settings = extract(section, is_text)?;
-                let shown = serde_json::to_value(&settings).unwrap_or_default();
-                let provider: Arc<dyn IdentityProvider> = Arc::new(A::new(name, settings)?);
-                Ok((provider, shown))
+                build(section, is_text, |settings| Ok(Arc::new(A::new(name, settings)?) as Arc<dyn IdentityProvider>))
             },
             default: || match A::new(A::KIND, A::Settings::default()) {
                 Ok(provider) => Arc::new(provider),
@@ -112,10 +109,7 @@ impl Registry {
             rule: A::placeholder_rule,
             schema: settings_schema::<A::Settings>,
             build: |name, section, is_text| {
-                let settings: A::Settings = extract(section, is_text)?;
-                let shown = serde_json::to_value(&settings).unwrap_or_default();
-                let target: Arc<dyn CloudTarget> = Arc::new(A::new(name, settings)?);
-                Ok((target, shown))
+                build(section, is_text, |settings| Ok(Arc::new(A::new(name, settings)?) as Arc<dyn CloudTarget>))
             },
         });
         self

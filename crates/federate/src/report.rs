@@ -141,6 +141,9 @@ pub(crate) fn print_styled(text: &str) -> std::io::Result<()> {
     }
 }
 
+/// Errors alone: an SDK runs the program, and shows what it says only if it fails.
+pub(crate) const SILENT: i8 = -2;
+
 /// Speaks on stderr, as loud as `-v` and `-q` allow.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stderr {
@@ -150,6 +153,9 @@ pub(crate) struct Stderr {
 
 impl Reporter for Stderr {
     fn warn(&self, text: &str) {
+        if self.verbosity <= SILENT {
+            return;
+        }
         let yellow = Style::new().fg_color(Some(AnsiColor::Yellow.into())).bold();
         say(&format!("{yellow}warning{yellow:#}: {text}"));
     }

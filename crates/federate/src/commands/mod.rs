@@ -31,7 +31,10 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
     if output == Output::Sarif && !matches!(cli.command, Command::Trust(crate::args::Trust::Lint(_))) {
         return Err(Error::new(&codes::USAGE, "-o sarif is for `trust lint` only").into());
     }
-    let start = Start::new(cli.global);
+    let mut start = Start::new(cli.global);
+    if matches!(cli.command, Command::CredentialProcess(_)) {
+        start.stderr.verbosity = crate::report::SILENT;
+    }
     let result = match cli.command {
         Command::Exec(arguments) => {
             block_on(exec::run(&start, arguments)).map_err(|failure| failure.with_exit_code(125))
