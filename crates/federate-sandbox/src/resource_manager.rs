@@ -37,7 +37,7 @@ pub(crate) fn reply(world: &World, request: &Incoming) -> Option<Reply> {
     }
 }
 
-/// The clouds, all of them here: a list in newer versions of the API, one document in older ones.
+/// The cloud, all of it here: a list of clouds from 2019 on, the one that was asked from 2022 on.
 fn endpoints(world: &World, request: &Incoming) -> Json {
     let version = request.query.iter().find(|(name, _)| name == "api-version").map_or("", |(_, value)| value.as_str());
     let here = &world.origin;
@@ -80,7 +80,7 @@ fn endpoints(world: &World, request: &Incoming) -> Json {
             "storageSyncEndpointSuffix": "afs.azure.net",
         },
     });
-    json!([cloud])
+    if version < "2022" { json!([cloud]) } else { cloud }
 }
 
 fn subscriptions(world: &World, claims: &Claims) -> Vec<Json> {
@@ -199,7 +199,8 @@ mod tests {
             request.query = vec![("api-version".to_owned(), version.to_owned())];
             body(&reply(&world, &request).unwrap())
         };
-        assert_eq!(ask("2022-09-01")[0]["authentication"]["loginEndpoint"], "https://127.0.0.1:4443");
+        assert_eq!(ask("2022-09-01")["authentication"]["loginEndpoint"], "https://127.0.0.1:4443");
+        assert_eq!(ask("2019-05-01")[0]["authentication"]["loginEndpoint"], "https://127.0.0.1:4443");
         assert_eq!(ask("2015-01-01")["authentication"]["loginEndpoint"], "https://127.0.0.1:4443");
         assert!(reply(&world, &get("/subscription")).is_none());
     }
