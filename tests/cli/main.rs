@@ -4,6 +4,7 @@
 
 mod bad_answers;
 mod bad_input;
+mod docs;
 mod exec;
 mod formats;
 mod hosts;
