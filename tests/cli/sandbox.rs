@@ -55,6 +55,12 @@ fn the_guided_run_shows_both() {
     assert_eq!(done.code, 0, "{}", done.stderr);
     let all = format!("{}{}", done.stdout, done.stderr);
     assert!(all.contains("assumed-role/ledger-deploy") && all.contains("(exit code 4)"), "{all}");
+    // What it prints can be typed.
+    for typed in
+        ["$ federate token -p prod -t aws\n", "$ federate whoami -p prod\n", "$ federate exec -p prod -- sh -c 'env |"]
+    {
+        assert!(all.contains(typed), "{typed}: {all}");
+    }
 }
 
 #[test]

@@ -216,7 +216,7 @@ async fn tour(
 ) -> Result<u8, Failure> {
     let this = std::env::current_exe().map_or_else(|_| OsString::from("federate"), PathBuf::into_os_string);
     let steps: [(&str, &[&str]); 3] = [
-        ("What the CI system vouches for: the claims of the job's ID token.", &["token", "-o", "text", "-q"]),
+        ("What the CI system vouches for: the claims of the job's ID token.", &["token", "-q"]),
         ("Token in, credentials out: who the job becomes in each cloud.", &["whoami", "-q"]),
         (
             "The same credentials for a command, in its environment only.",
@@ -226,39 +226,36 @@ async fn tour(
                 "--",
                 "sh",
                 "-c",
-                "env | grep -E '^(AWS_REGION|AWS_ACCOUNT_ID|AWS_ACCESS_KEY_ID|AZURE_[A-Z]*_ID|ARM_USE_OIDC)=' | sort",
+                "env | grep -E \"^(AWS_REGION|AWS_ACCOUNT_ID|AWS_ACCESS_KEY_ID|AZURE_[A-Z]*_ID|ARM_USE_OIDC)=\" | sort",
             ],
         ),
     ];
+    let profiles: Vec<&str> = start.global.profile.iter().flat_map(|name| ["-p", name.as_str()]).collect();
     for (index, (title, words)) in steps.iter().enumerate() {
-        say(&format!(
-            "\n{}. {title}\n$ federate {}",
-            index + 1,
-            words.iter().filter(|word| **word != "-q").copied().collect::<Vec<_>>().join(" ")
-        ));
-        let mut words: Vec<OsString> = words.iter().map(OsString::from).collect();
-        if words.first().is_some_and(|word| word == "token") {
+        let (command, rest) = words.split_first().unwrap_or((&"", &[]));
+        let mut words: Vec<String> =
+            [*command].iter().chain(&profiles).chain(rest).map(|word| (*word).to_owned()).collect();
+        if *command == "token" {
             // Targets may want different audiences; the first one's token stands for all.
             let profile = start.load(&[])?;
             if let Some(first) = profile.matching(&[])?.first() {
-                words.extend(["-t".into(), first.into()]);
+                words.extend(["-t".to_owned(), first.clone()]);
             }
         }
+        say(&format!("\n{}. {title}\n$ federate {}", index + 1, shown(&words)));
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
         let code = run_child(guard, variables, &this, &words).await?;
         if code != 0 {
             return Ok(code);
         }
     }
     say("\n4. A job on another branch: the cloud refuses, and federate says why.");
-    let mut words: Vec<OsString> = vec![
-        "sandbox".into(),
-        "--ci".into(),
-        arguments.ci.as_str().into(),
-        "--claim".into(),
-        "ref=someone-elses-branch".into(),
-    ];
-    words.extend(["--".into(), this.clone(), "whoami".into(), "-q".into()]);
-    say(&format!("$ federate sandbox --ci {} --claim ref=someone-elses-branch -- federate whoami", arguments.ci));
+    let mut words = vec!["sandbox"];
+    words.extend(profiles);
+    words.extend(["--ci", arguments.ci.as_str(), "--claim", "ref=someone-elses-branch", "--", "federate", "whoami"]);
+    let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+    say(&format!("$ federate {}", shown(&words)));
+    let words: Vec<OsString> = words.iter().map(OsString::from).chain(["-q".into()]).collect();
     let refused = run_child(guard, variables, &this, &words).await?;
     say(&format!("(exit code {refused})"));
     if refused == 0 {
@@ -267,4 +264,13 @@ async fn tour(
             .into());
     }
     Ok(0)
+}
+
+/// Words as a person types them, without what only keeps the run short.
+fn shown(words: &[String]) -> String {
+    let is_plain = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./:=".contains(&byte));
+    let quoted = |word: &String| {
+        if is_plain(word) { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    };
+    words.iter().filter(|word| *word != "-q").map(quoted).collect::<Vec<_>>().join(" ")
 }
