@@ -87,6 +87,15 @@ static OWN: &[&Code] = &[
     &super::whoami::NOT_GIVEN,
 ];
 
+#[cfg(feature = "sandbox")]
+fn sandbox_codes() -> &'static [&'static Code] {
+    federate_sandbox::CODES
+}
+#[cfg(not(feature = "sandbox"))]
+fn sandbox_codes() -> &'static [&'static Code] {
+    &[]
+}
+
 fn errors_page(start: &Start) -> String {
     let mut all: BTreeMap<u8, BTreeMap<&str, &str>> = BTreeMap::new();
     for code in codes::ALL
@@ -95,6 +104,7 @@ fn errors_page(start: &Start) -> String {
         .chain(start.registry.codes())
         .chain(federate_trust::CODES.iter().copied())
         .chain(OWN.iter().copied())
+        .chain(sandbox_codes().iter().copied())
     {
         all.entry(code.category.exit_code()).or_default().insert(code.name, code.meaning);
     }
