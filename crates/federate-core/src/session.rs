@@ -216,11 +216,13 @@ impl Session {
         for result in join_all(sources.iter().map(|source| self.exchange(source.as_ref()))).await {
             match result {
                 Ok(exchanged) => done.push(exchanged),
-                // One broken identity fails every target that needs it: say it once.
+                // One broken identity fails every target that needs it: say it once, unless the advice differs.
                 Err(error)
-                    if errors
-                        .iter()
-                        .any(|known| known.what() == error.what() && known.setting() == error.setting()) => {}
+                    if errors.iter().any(|known| {
+                        known.what() == error.what()
+                            && known.setting() == error.setting()
+                            && known.help() == error.help()
+                    }) => {}
                 Err(error) => errors.push(error),
             }
         }
