@@ -37,7 +37,10 @@ pub(crate) fn reply(world: &World, request: &Incoming) -> Option<Reply> {
     }
 }
 
-/// The clouds, all of them here: a list in newer versions of the API, one document in older ones.
+/// The first version whose answer is this cloud alone. az and Terraform ask in it, and take nothing else.
+const ONE_CLOUD_SINCE: &str = "2022";
+
+/// Where the clouds are, all of them here: a list from 2019 on, one cloud in the newest versions of the API.
 fn endpoints(world: &World, request: &Incoming) -> Json {
     let version = request.query.iter().find(|(name, _)| name == "api-version").map_or("", |(_, value)| value.as_str());
     let here = &world.origin;
@@ -80,7 +83,7 @@ fn endpoints(world: &World, request: &Incoming) -> Json {
             "storageSyncEndpointSuffix": "afs.azure.net",
         },
     });
-    json!([cloud])
+    if version < ONE_CLOUD_SINCE { json!([cloud]) } else { cloud }
 }
 
 fn subscriptions(world: &World, claims: &Claims) -> Vec<Json> {
@@ -199,7 +202,8 @@ mod tests {
             request.query = vec![("api-version".to_owned(), version.to_owned())];
             body(&reply(&world, &request).unwrap())
         };
-        assert_eq!(ask("2022-09-01")[0]["authentication"]["loginEndpoint"], "https://127.0.0.1:4443");
+        assert_eq!(ask("2022-09-01")["authentication"]["loginEndpoint"], "https://127.0.0.1:4443");
+        assert_eq!(ask("2019-05-01")[0]["authentication"]["loginEndpoint"], "https://127.0.0.1:4443");
         assert_eq!(ask("2015-01-01")["authentication"]["loginEndpoint"], "https://127.0.0.1:4443");
         assert!(reply(&world, &get("/subscription")).is_none());
     }
