@@ -44,7 +44,10 @@ fn under_exec_in_a_github_job(programs: &Path) {
 
 fn by_credential_process(programs: &Path) {
     let job = Job::new(programs);
-    job.aws_config(&format!("[profile ci]\ncredential_process = {} credential-process -t aws\n", FEDERATE));
+    job.aws_config(&format!(
+        "[profile ci]\nregion = eu-west-1\ncredential_process = {} credential-process -t aws\n",
+        FEDERATE
+    ));
     assert!(is_dev(&job.sandbox_prints(&[], &[&["env", "AWS_PROFILE=ci"], &ASK[..]].concat())));
     // What federate says of a refusal reaches the person through the AWS CLI.
     let refused =

@@ -104,7 +104,7 @@ fn boto3_assume_role(programs: &Path) {
         "RoleArn": "arn:aws:iam::444455556666:role/audit",
         "RoleSessionName": "hop",
         "DurationSeconds": 900,
-        "ExternalId": "a/b c+d",
+        "ExternalId": "a/b+c=d",
         "SourceIdentity": "ci-4711",
         "Tags": [{"Key": "cost", "Value": "12 €"}, {"Key": "team", "Value": "Kühe & Söhne"}],
         "TransitiveTagKeys": ["team"],
@@ -118,7 +118,7 @@ fn boto3_assume_role(programs: &Path) {
     let boto3 = theirs(programs, include_str!("clients/boto3_send.py"), "assume_role", &keys, &parameters);
     let settings = format!(
         "duration = \"15m\"\npolicy_arns = [\"{POLICY_ARN}\"]\nchain = [{{ role_arn = \"arn:aws:iam::444455556666:role/audit\", \
-         session_name = \"hop\", external_id = \"a/b c+d\", source_identity = \"ci-4711\", transitive_tags = [\"team\"], \
+         session_name = \"hop\", external_id = \"a/b+c=d\", source_identity = \"ci-4711\", transitive_tags = [\"team\"], \
          tags = {{ cost = \"12 €\", team = \"Kühe & Söhne\" }} }}]\n"
     );
     assert_eq!(ours(programs, &settings)[1], boto3);

@@ -100,7 +100,7 @@ fn an_exchange_gives_keys_that_sign(programs: &Path) {
 
 fn a_chain_is_signed_at_every_hop(programs: &Path) {
     let chain = format!(
-        "chain = [{{ role_arn = \"arn:aws:iam::{ACCOUNT}:role/audit\", session_name = \"hop+1\", external_id = \"a/b c\", \
+        "chain = [{{ role_arn = \"arn:aws:iam::{ACCOUNT}:role/audit\", session_name = \"hop+1\", external_id = \"a/b+c=d\", \
          tags = {{ team = \"Kühe & Söhne\" }}, transitive_tags = [\"team\"] }}, {{ role_arn = \"arn:aws:iam::{ACCOUNT}:role/deploy\" }}]\n"
     );
     let (job, moto) = job(programs, &chain);
