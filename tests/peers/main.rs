@@ -22,6 +22,7 @@ mod workshop;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -69,8 +70,9 @@ fn main() -> ExitCode {
             _ => (suite.find)(),
         };
         let is_failure = mode == "required" && suite.can_be_required;
-        if let Err(why) = peer.as_ref().map_err(String::as_str).map_err(str::trim_end) {
-            eprintln!("SKIPPED {} ({} tests): {why}", suite.client, suite.tests.len());
+        if let Err(why) = &peer {
+            let word = if is_failure { "MISSING" } else { "SKIPPED" };
+            eprintln!("{word} {} ({} tests): {why}", suite.client, suite.tests.len());
         }
         trials.extend(suite.tests.iter().map(|(test, run)| trial(&name(test), &peer, *run, is_failure)));
     }
@@ -79,7 +81,8 @@ fn main() -> ExitCode {
 
 /// The Python clients, in an environment of their own.
 fn python() -> Peer {
-    venv::programs(include_str!("requirements.txt"))
+    static PROGRAMS: OnceLock<Peer> = OnceLock::new();
+    PROGRAMS.get_or_init(|| venv::programs(include_str!("requirements.txt"))).clone()
 }
 
 /// A test that is ignored where its client is not there, or fails if that is a failure.
