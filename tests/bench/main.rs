@@ -7,6 +7,7 @@ mod measure;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::ExitCode;
 
 use measure::Way;
 
@@ -15,59 +16,71 @@ const PROFILE: &str = "[targets.aws]\ntype = \"aws\"\nrole_arn = \"arn:aws:iam::
 /// As many processes of each way; the slow one a fifth of it.
 const ROUNDS: usize = 100;
 
-fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).map(|word| absolute(&word)).collect();
     let [federate, slim, minimal, aws] = words.as_slice() else {
         println!("usage: bench FEDERATE FEDERATE-WITHOUT-SANDBOX MINIMAL AWS");
-        return;
+        return ExitCode::from(2);
     };
     let folder = tempfile::tempdir().unwrap();
     let environment = environment(folder.path());
-    let curl = curl();
-    let mut ways = vec![
-        Way::new("federate env", &[federate, "env", "-f", "json"], ROUNDS),
+    let mut own = Way::new("federate env", &[federate, "env", "-f", "json"], ROUNDS);
+    // Nothing can be said of a program that does not do its work.
+    if let Err(why) = own.check(&environment) {
+        println!("{}: {why}", own.name);
+        return ExitCode::FAILURE;
+    }
+    let mut others = [
         Way::new("minimal reqwest program", &[minimal], ROUNDS),
-        Way::new("curl | jq | curl", &["sh", "-c", &curl], ROUNDS),
+        Way::new("curl | jq | curl", &["sh", "-c", &curl()], ROUNDS),
         Way::new("aws sts assume-role-with-web-identity", &["sh", "-c", &aws_command(aws)], ROUNDS / 5),
     ];
-    ways.retain(|way| match way.check(&environment) {
-        Ok(()) => true,
-        Err(why) => {
+    for way in &mut others {
+        if let Err(why) = way.check(&environment) {
             println!("left out: {}: {why}", way.name);
-            false
+            way.rounds = 0;
         }
-    });
+    }
+    let mut ways: Vec<&mut Way> = std::iter::once(&mut own).chain(&mut others).collect();
     measure::run(&mut ways, &environment);
-    let milliseconds = |way: &Way| way.median().as_secs_f64() * 1e3;
-    println!("\n{:<40}{:>12}{:>12}{:>14}", "whole process, median", "ms", "fastest", "of federate's");
-    let own = ways.first().map(milliseconds).unwrap_or_default();
-    for way in &ways {
-        let fastest = way.times.iter().min().map(|time| time.as_secs_f64() * 1e3).unwrap_or_default();
-        println!("{:<40}{:>12.2}{fastest:>12.2}{:>14.2}", way.name, milliseconds(way), milliseconds(way) / own);
+
+    println!("\n{:<42}{:>10}{:>10}", "whole process, milliseconds", "median", "fastest");
+    for way in ways.iter().filter(|way| way.rounds > 0) {
+        println!("{:<42}{:>10.2}{:>10.2}", way.name, way.median(), way.fastest());
     }
-    println!();
-    let time = |name: &str| ways.iter().find(|way| way.name.starts_with(name)).map(milliseconds);
-    if let Some(minimal) = time("minimal") {
-        target("at most 1.5 times the minimal program", own / minimal, own / minimal <= 1.5);
-    }
-    if let Some(curl) = time("curl") {
-        target("faster than curl | jq | curl, times", curl / own, curl > own);
-    }
-    if let Some(aws) = time("aws") {
-        target("at least 50 times faster than aws", aws / own, aws / own >= 50.0);
-    }
-    if let Some(way) = ways.first() {
-        let most = (0..20).map(|_| way.peak(&environment)).max().unwrap_or(0);
-        target("peak memory under 7 MiB", most as f64 / 1024.0, most < 7 * 1024);
-    }
+    println!("\n{:<42}{:>10}{:>10}", "targets", "median", "fastest");
+    let [minimal, curl, aws] = &others;
+    target("federate / minimal, at most 1.5", ratio(&own, minimal), |ratio| ratio <= 1.5);
+    target("curl | jq | curl / federate, more than 1", ratio(curl, &own), |ratio| ratio > 1.0);
+    target("aws / federate, at least 50", ratio(aws, &own), |ratio| ratio >= 50.0);
+    let peak = (0..20).map(|_| own.peak(&environment)).max().unwrap_or(0) as f64 / 1024.0;
+    target("peak memory, under 7 MiB", (peak > 0.0).then_some((peak, None)), |peak| peak < 7.0);
     for (what, file, limit) in [("with", federate, 5.0), ("without", slim, 4.0)] {
-        let size = std::fs::metadata(file).map(|file| file.len()).unwrap_or_default() as f64 / 1024.0 / 1024.0;
-        target(&format!("binary {what} the sandbox under {limit} MiB"), size, size > 0.0 && size < limit);
+        let size = std::fs::metadata(file).ok().map(|file| (file.len() as f64 / 1024.0 / 1024.0, None));
+        target(&format!("binary {what} the sandbox, under {limit} MiB"), size, |size| size < limit);
     }
+    ExitCode::SUCCESS
 }
 
-fn target(what: &str, measured: f64, holds: bool) {
-    println!("{:<50}{measured:>10.2}  {}", what, if holds { "holds" } else { "MISSED" });
+/// Commands are run in a folder of their own.
+fn absolute(word: &str) -> String {
+    if word.contains('/') { std::path::absolute(word).unwrap().display().to_string() } else { word.to_owned() }
+}
+
+/// The ratio of the medians, which decides, and of the fastest runs.
+fn ratio(above: &Way, below: &Way) -> Option<(f64, Option<f64>)> {
+    let is_measured = above.rounds > 0 && below.rounds > 0;
+    is_measured.then(|| (above.median() / below.median(), Some(above.fastest() / below.fastest())))
+}
+
+fn target(what: &str, measured: Option<(f64, Option<f64>)>, holds: impl Fn(f64) -> bool) {
+    match measured {
+        None => println!("{what:<42}{:>20}  NOT MEASURED", ""),
+        Some((value, fastest)) => {
+            let fastest = fastest.map(|value| format!("{value:.2}")).unwrap_or_default();
+            println!("{what:<42}{value:>10.2}{fastest:>10}  {}", if holds(value) { "holds" } else { "MISSED" });
+        }
+    }
 }
 
 /// A GitHub job's, with the cloud on loopback.
