@@ -17,7 +17,7 @@ mod recorder;
 mod terraform;
 mod venv;
 #[path = "../cli/support.rs"]
-#[allow(dead_code, reason = "shared with the tests of the command line, which use more of it")]
+#[allow(dead_code, reason = "the tests of the command line use more of it")]
 mod workshop;
 
 use std::path::{Path, PathBuf};
