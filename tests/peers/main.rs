@@ -1,62 +1,104 @@
-//! Real clients on what federate hands out: moto, the aws CLI, boto3, azure-identity, az.
+//! Real clients on what federate hands out: the AWS CLI, boto3, azure-identity, the az CLI, Terraform and moto.
 //!
-//! They are installed into `target/peers`. One that cannot be had is skipped loudly, or fails the run where
-//! `FEDERATE_PEERS=required` is set, as in CI. az weighs 730 MB: it is used where it is there, and installed where
-//! `FEDERATE_PEERS_AZ=install` asks for it.
+//! `FEDERATE_PEERS=required` makes a client that is not there a failure; `FEDERATE_PEERS=skip` leaves all of them out;
+//! `FEDERATE_PEERS_AZ=install` installs the az CLI (780 MB), which is otherwise used where it is already.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "a client that is not there has to be seen")]
 
-mod aws;
-mod azure;
+mod aws_cli;
+mod az;
+mod azure_identity;
 mod bodies;
+mod boto3;
+mod job;
 mod moto;
-#[path = "../cli/support.rs"]
-#[allow(dead_code, reason = "what the command line's tests need besides")]
-mod support;
+mod recorder;
+mod terraform;
 mod venv;
+#[path = "../cli/support.rs"]
+#[allow(dead_code, reason = "the tests of the command line use more of it")]
 mod workshop;
 
-use libtest_mimic::{Arguments, Trial};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::OnceLock;
 
-use venv::Peer;
+use libtest_mimic::{Arguments, Failed, Trial};
 
-/// One test: its name, and what it does with the folder of the clients' programs.
-type Test = (&'static str, fn(&std::path::Path));
+/// Where a client's programs are, or why it is not there.
+type Peer = Result<PathBuf, String>;
 
-fn main() {
-    let arguments = Arguments::from_args();
-    // Listing must not install anything.
-    let clients = if arguments.list { Peer::Ready(std::path::PathBuf::new()) } else { venv::clients() };
-    let az = if arguments.list { Peer::Ready(std::path::PathBuf::new()) } else { venv::az() };
-    let mut trials = Vec::new();
-    for (tests, peer) in [
-        (aws::TESTS, &clients),
-        (azure::TESTS, &clients),
-        (bodies::TESTS, &clients),
-        (moto::TESTS, &clients),
-        (azure::AZ_TESTS, &az),
-    ] {
-        trials.extend(tests.iter().map(|test| trial(*test, peer)));
-    }
-    libtest_mimic::run(&arguments, trials).exit();
+/// A test of a client, given the folder with its programs.
+type Test = fn(&Path);
+
+/// A client and its tests.
+struct Suite {
+    client: &'static str,
+    find: fn() -> Peer,
+    tests: &'static [(&'static str, Test)],
+    /// Whether this run can be asked to have it: what no package index has is used where it is.
+    can_be_required: bool,
 }
 
-fn trial((name, run): Test, peer: &Peer) -> Trial {
-    match peer.clone() {
-        Peer::Ready(bin) => Trial::test(name, move || {
-            run(&bin);
-            Ok(())
-        }),
-        Peer::Missing(why) if venv::are_required() => Trial::test(name, move || Err(why.into())),
-        Peer::Missing(why) => {
-            eprintln!("SKIPPED {name}: {why}");
-            Trial::test(name, || Ok(())).with_ignored_flag(true)
-        }
+impl Suite {
+    const fn new(client: &'static str, find: fn() -> Peer, tests: &'static [(&'static str, Test)]) -> Self {
+        Self { client, find, tests, can_be_required: true }
     }
+}
+
+const SUITES: &[Suite] = &[
+    Suite::new("moto", python, moto::TESTS),
+    Suite::new("aws_cli", python, aws_cli::TESTS),
+    Suite::new("boto3", python, boto3::TESTS),
+    Suite::new("azure_identity", python, azure_identity::TESTS),
+    Suite::new("bodies", python, bodies::TESTS),
+    Suite::new("az", az::find, az::TESTS),
+    Suite { can_be_required: false, ..Suite::new("terraform", terraform::find, terraform::TESTS) },
+];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mode = std::env::var("FEDERATE_PEERS").unwrap_or_default();
+    let mut trials = Vec::new();
+    for suite in SUITES {
+        let name = |test: &str| format!("{}::{test}", suite.client);
+        let is_wanted = !arguments.list && suite.tests.iter().any(|(test, _)| is_selected(&arguments, &name(test)));
+        let peer = match mode.as_str() {
+            _ if !is_wanted => Ok(PathBuf::new()),
+            "skip" => Err("FEDERATE_PEERS=skip".to_owned()),
+            _ => (suite.find)(),
+        };
+        let is_failure = mode == "required" && suite.can_be_required;
+        if let Err(why) = &peer {
+            let word = if is_failure { "MISSING" } else { "SKIPPED" };
+            eprintln!("{word} {} ({} tests): {why}", suite.client, suite.tests.len());
+        }
+        trials.extend(suite.tests.iter().map(|(test, run)| trial(&name(test), &peer, *run, is_failure)));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The Python clients, in an environment of their own.
+fn python() -> Peer {
+    static PROGRAMS: OnceLock<Peer> = OnceLock::new();
+    PROGRAMS.get_or_init(|| venv::programs(include_str!("requirements.txt"))).clone()
+}
+
+/// A test that is ignored where its client is not there, or fails if that is a failure.
+fn trial(name: &str, peer: &Peer, test: Test, missing_is_failure: bool) -> Trial {
+    let is_missing = peer.is_err();
+    let peer = peer.clone();
+    let run = move || {
+        let programs = peer.map_err(Failed::from)?;
+        test(&programs);
+        Ok(())
+    };
+    Trial::test(name, run).with_ignored_flag(is_missing && !missing_is_failure)
+}
+
+/// Whether this test would run: nothing is installed for a filter that leaves it out.
+fn is_selected(arguments: &Arguments, name: &str) -> bool {
+    let fits = |pattern: &String| if arguments.exact { name == pattern } else { name.contains(pattern.as_str()) };
+    arguments.filter.as_ref().is_none_or(fits) && !arguments.skip.iter().any(fits)
 }

@@ -1,96 +1,117 @@
-//! moto, with its signature check on. It accepts any token: it proves wire format and signatures, not trust.
+//! moto plays AWS: what federate asks for and signs, judged by a server that is not ours.
 
-use std::io::{BufRead as _, BufReader};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use serde_json::Value as Json;
+
 use crate::Test;
-use crate::support::{Workshop, aws_base};
+use crate::job::Job;
 
-pub(crate) const TESTS: &[Test] =
-    &[("moto_exchanges_and_knows_the_role", moto_exchanges), ("moto_walks_a_chain", moto_walks_a_chain)];
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    ("an_exchange_gives_keys_that_sign", an_exchange_gives_keys_that_sign),
+    ("a_chain_is_signed_at_every_hop", a_chain_is_signed_at_every_hop),
+    ("signatures_are_checked_at_all", signatures_are_checked_at_all),
+];
 
-/// moto, which ends with this value, for its stdin does.
-struct Moto {
-    child: Child,
-    url: String,
+/// moto's account, which it gives to everyone.
+const ACCOUNT: &str = "123456789012";
+
+/// A server of its own; it ends with this value, and with this process.
+pub(crate) struct Moto {
+    server: Child,
+    address: String,
 }
 
 impl Moto {
-    fn start(bin: &Path) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/peers/moto_server.py");
-        let mut child = Command::new(bin.join("python"))
-            .arg(script)
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("AWS_DEFAULT_REGION", "eu-west-1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+    pub(crate) fn start(programs: &Path, job: &Job) -> Self {
+        let script = job.workshop.path("moto_server.py");
+        std::fs::write(&script, include_str!("clients/moto_server.py")).unwrap();
+        let mut command = Command::new(programs.join("python3"));
+        command.arg(script).env_clear().env("HOME", job.workshop.path("home")).env("PATH", "/usr/bin:/bin");
+        let log = File::create(job.workshop.path("moto.log")).unwrap();
+        let mut server = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut port = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
-        Self { child, url: format!("http://127.0.0.1:{}", port.trim()) }
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        let port = port.trim();
+        assert!(!port.is_empty(), "{}", std::fs::read_to_string(job.workshop.path("moto.log")).unwrap());
+        Self { server, address: format!("127.0.0.1:{port}") }
     }
 
-    /// Makes the roles by boto3, then turns the check of signatures and permissions on, but for the next request: moto checks
-    /// even AssumeRoleWithWebIdentity, which nobody signs.
-    fn with_roles(bin: &Path) -> Self {
-        let moto = Self::start(bin);
-        let script = "\
-import json, sys, urllib.request
-import boto3
-url = sys.argv[1]
-iam = boto3.client('iam', endpoint_url=url, region_name='eu-west-1', aws_access_key_id='x', aws_secret_access_key='x')
-def trust(before):
-    principal = {'AWS': 'arn:aws:sts::123456789012:assumed-role/%s/ci' % before}
-    return json.dumps({'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Principal': principal, 'Action': 'sts:AssumeRole'}]})
-may = json.dumps({'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 'sts:*', 'Resource': '*'}]})
-for before, role in (('nobody', 'deploy'), ('deploy', 'second'), ('second', 'third')):
-    iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust(before))
-    iam.put_role_policy(RoleName=role, PolicyName='sts', PolicyDocument=may)
-request = urllib.request.Request(url + '/moto-api/reset-auth', data=b'1', headers={'Content-Type': 'text/plain'})
-urllib.request.urlopen(request).read()
-";
-        let done = Command::new(bin.join("python"))
-            .args(["-c", script, &moto.url])
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        moto
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From the second action on, every signature is checked. The first is the exchange, which bears none, and which moto
+    /// could not let through otherwise; it does not look at tokens.
+    fn check_signatures_after_the_exchange(&self) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let head = format!("POST /moto-api/reset-auth HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
+        write!(stream, "{head}Content-Type: text/plain\r\nContent-Length: 1\r\n\r\n1").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 }
 
 impl Drop for Moto {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
+        drop(self.server.stdin.take());
+        let _ = self.server.wait();
     }
 }
 
-/// moto's own account.
-fn base(url: &str) -> String {
-    aws_base(url).replace("111122223333", "123456789012")
+/// A GitLab job whose AWS target is at moto's.
+fn job(programs: &Path, chain: &str) -> (Job, Moto) {
+    let mut job = Job::new(programs);
+    let moto = Moto::start(programs, &job);
+    let base = format!(
+        "[targets.aws]\ntype = \"aws\"\nrole_arn = \"arn:aws:iam::{ACCOUNT}:role/deploy\"\nregion = \"eu-west-1\"\n\
+         session_name = \"ci\"\nallowed_account_ids = [\"{ACCOUNT}\"]\nendpoint_url = \"{}\"\n{chain}",
+        moto.url()
+    );
+    job.workshop.profile("base", &base).gitlab_job();
+    job.note_tokens();
+    moto.check_signatures_after_the_exchange();
+    (job, moto)
 }
 
-fn moto_exchanges(bin: &Path) {
-    let moto = Moto::with_roles(bin);
-    let mut workshop = Workshop::gitlab_aws(&moto.url);
-    workshop.profile("base", &base(&moto.url));
-    let done = workshop.run(&["whoami", "-o", "json"]);
-    assert_eq!(done.code, 0, "{}", done.stderr);
-    assert!(done.stdout.contains("arn:aws:sts::123456789012:assumed-role/deploy/ci"), "{}", done.stdout);
+fn arn(stdout: &str) -> String {
+    let document: Json = serde_json::from_str(stdout).unwrap_or_else(|_| panic!("{stdout}"));
+    document["Arn"].as_str().unwrap().to_owned()
 }
 
-fn moto_walks_a_chain(bin: &Path) {
-    let moto = Moto::with_roles(bin);
-    let mut workshop = Workshop::gitlab_aws(&moto.url);
-    let chain = "chain = [{ role_arn = \"arn:aws:iam::123456789012:role/second\", external_id = \"ext/1+2\", tags = { team = \"a b\", cost = \"ü\" }, transitive_tags = [\"team\"], source_identity = \"ci\" }, { role_arn = \"arn:aws:iam::123456789012:role/third\", session_name = \"last\", duration = \"15m\" }]\n";
-    workshop.profile("base", &format!("{}{chain}", base(&moto.url)));
-    let done = workshop.run(&["whoami", "-o", "json"]);
-    assert_eq!(done.code, 0, "{}", done.stderr);
-    assert!(done.stdout.contains("arn:aws:sts::123456789012:assumed-role/third/last"), "{}", done.stdout);
+const ASK: [&str; 4] = ["witness", "aws", "sts", "get-caller-identity"];
+
+fn an_exchange_gives_keys_that_sign(programs: &Path) {
+    let (job, moto) = job(programs, "");
+    let who = job.federate(&["whoami", "-o", "json"]);
+    assert_eq!(who.code, 0, "{}", who.stderr);
+    let expected = format!("arn:aws:sts::{ACCOUNT}:assumed-role/deploy/ci");
+    assert!(who.stdout.contains(&expected), "{}", who.stdout);
+    moto.check_signatures_after_the_exchange();
+    let child = job.federate(&[&["exec", "--"], &ASK[..], &["--endpoint-url", &moto.url()]].concat());
+    assert_eq!(child.code, 0, "{}", child.stderr);
+    assert_eq!(arn(&child.stdout), expected);
+}
+
+fn a_chain_is_signed_at_every_hop(programs: &Path) {
+    let chain = format!(
+        "chain = [{{ role_arn = \"arn:aws:iam::{ACCOUNT}:role/audit\", session_name = \"hop+1\", external_id = \"a/b+c=d\", \
+         tags = {{ team = \"Kühe & Söhne\" }}, transitive_tags = [\"team\"] }}, {{ role_arn = \"arn:aws:iam::{ACCOUNT}:role/deploy\" }}]\n"
+    );
+    let (job, moto) = job(programs, &chain);
+    let child = job.federate(&[&["exec", "--"], &ASK[..], &["--endpoint-url", &moto.url()]].concat());
+    assert_eq!(child.code, 0, "{}", child.stderr);
+    assert_eq!(arn(&child.stdout), format!("arn:aws:sts::{ACCOUNT}:assumed-role/deploy/ci"));
+}
+
+fn signatures_are_checked_at_all(programs: &Path) {
+    let (job, moto) = job(programs, "");
+    let wrong = ["exec", "--", "env", "AWS_SECRET_ACCESS_KEY=wrongSecretAccessKey"];
+    let child = job.federate(&[&wrong[..], &ASK[..], &["--endpoint-url", &moto.url()]].concat());
+    assert!(child.code != 0 && child.stderr.contains("SignatureDoesNotMatch"), "{}", child.stderr);
 }

@@ -37,7 +37,10 @@ pub(crate) fn reply(world: &World, request: &Incoming) -> Option<Reply> {
     }
 }
 
-/// The cloud, all of it here: a list of clouds from 2019 on, the one that was asked from 2022 on.
+/// The first version whose answer is this cloud alone. az and Terraform ask in it, and take nothing else.
+const ONE_CLOUD_SINCE: &str = "2022";
+
+/// Where the clouds are, all of them here: a list from 2019 on, one cloud in the newest versions of the API.
 fn endpoints(world: &World, request: &Incoming) -> Json {
     let version = request.query.iter().find(|(name, _)| name == "api-version").map_or("", |(_, value)| value.as_str());
     let here = &world.origin;
@@ -80,7 +83,7 @@ fn endpoints(world: &World, request: &Incoming) -> Json {
             "storageSyncEndpointSuffix": "afs.azure.net",
         },
     });
-    if version < "2022" { json!([cloud]) } else { cloud }
+    if version < ONE_CLOUD_SINCE { json!([cloud]) } else { cloud }
 }
 
 fn subscriptions(world: &World, claims: &Claims) -> Vec<Json> {

@@ -1,0 +1,40 @@
+//! boto3 finds the credentials where its own chain looks for them.
+
+use std::path::Path;
+
+use crate::Test;
+use crate::job::{FEDERATE, Job};
+
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    ("under_exec", under_exec),
+    ("by_credential_process", by_credential_process),
+    ("by_env_in_a_shell", by_env_in_a_shell),
+];
+
+const ARN: &str = "arn:aws:sts::111122223333:assumed-role/ledger-deploy/dev-";
+
+fn job(programs: &Path) -> Job {
+    let job = Job::new(programs);
+    job.program("identity", &format!("#!/usr/bin/env python3\n{}", include_str!("clients/boto3_identity.py")));
+    job
+}
+
+fn under_exec(programs: &Path) {
+    let command = ["federate", "exec", "-t", "aws", "--", "witness", "identity"];
+    let printed = job(programs).sandbox_prints(&[], &command);
+    assert!(printed.starts_with(&format!("env eu-west-1 {ARN}")), "{printed}");
+}
+
+fn by_credential_process(programs: &Path) {
+    let job = job(programs);
+    let process = format!("credential_process = {} credential-process -t aws", FEDERATE);
+    job.aws_config(&format!("[profile ci]\nregion = eu-west-1\n{process}\n"));
+    let printed = job.sandbox_prints(&[], &["identity", "ci"]);
+    assert!(printed.starts_with(&format!("custom-process eu-west-1 {ARN}")), "{printed}");
+}
+
+fn by_env_in_a_shell(programs: &Path) {
+    let script = "variables=$(federate env -f sh -t aws) && eval \"$variables\" && exec witness identity";
+    let printed = job(programs).sandbox_prints(&["--ci", "github"], &["sh", "-c", script]);
+    assert!(printed.starts_with(&format!("env eu-west-1 {ARN}")), "{printed}");
+}
