@@ -20,5 +20,4 @@ codes! {
     REGION_DISABLED = "aws-region-disabled", Refused, "STS is not activated in this region for the account.";
     VALIDATION = "aws-validation", Refused, "STS refuses a parameter: a duration above the role's maximum, a malformed ARN.";
     REFUSED = "aws-refused", Refused, "STS refuses with a code that federate has no advice for.";
-    CONFLICT = "target-conflict", Usage, "Two targets would set one variable differently.";
 }

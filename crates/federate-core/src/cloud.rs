@@ -84,7 +84,7 @@ pub trait Cloud: Send + Sync {
     /// The child's environment for one or several targets of this kind, in the order of their selection.
     ///
     /// # Errors
-    /// `target-conflict` where two targets would set one variable differently.
+    /// An error of the adapter's own where two targets would set one variable differently.
     fn environment(&self, context: &Context, group: &[Handover<'_>]) -> Result<ChildEnv, Error>;
 
     /// The credentials that a surrounding `federate exec` gave to this process for the target of this name.

@@ -196,7 +196,7 @@ mod tests {
     fn what_is_missing_is_said_with_the_lines_to_add() {
         let (code, text) = refusal(&[]);
         assert_eq!(code, "token-missing");
-        assert!(text.contains("id_tokens:\n    FEDERATE_ID_TOKEN:\n      aud: aws"), "{text}");
+        assert!(text.contains("id_tokens:\n    AWS_ID_TOKEN:\n      aud: aws"), "{text}");
         let (code, text) = refusal(&[("AZURE_ID_TOKEN", &token(json!("azure"), "1"))]);
         assert!(code == "token-audience" && text.contains("AZURE_ID_TOKEN is for azure"), "{text}");
         let foreign = jwt(&json!({"iss": "https://gitlab.example.com", "aud": "aws"}));

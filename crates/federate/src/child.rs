@@ -69,7 +69,7 @@ impl Variables {
 /// Merges what the clouds want of one child.
 ///
 /// # Errors
-/// `target-conflict` where two of them would set one variable differently.
+/// `variable-conflict` where two of them would set one variable differently.
 pub(crate) fn merge(parts: Vec<(String, ChildEnv)>) -> Result<ChildEnv, Error> {
     let mut merged = ChildEnv::default();
     let mut owners: BTreeMap<String, (String, String)> = BTreeMap::new();
