@@ -6,6 +6,7 @@
 
 pub mod adapter;
 pub mod allow;
+pub mod allow_entry;
 pub mod child;
 pub mod claims;
 pub mod cloud;
@@ -30,6 +31,7 @@ pub mod token;
 
 pub use adapter::{IdentityAdapter, PlaceholderRule, TargetAdapter};
 pub use allow::{ClaimPattern, Mismatch, Pattern};
+pub use allow_entry::AllowEntry;
 pub use child::{Argument, ChildEnv, ChildValue, FileContent, NamePattern, PrivateFile, SetupCommand};
 pub use claims::{Claims, UnverifiedClaims, VerifiedClaims};
 pub use cloud::{Cloud, CloudTarget, Handover, Principal};

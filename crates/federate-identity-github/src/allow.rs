@@ -3,9 +3,8 @@
 //! The subject is `repo:OWNER/REPO:CONTEXT`, or since 2026 `repo:OWNER@ID/REPO@ID:CONTEXT`; the context is
 //! `environment:NAME` before `pull_request` before `ref:REF`. A `:` inside an environment's name is written `%3A`.
 
-use federate_core::suggest::nearest;
-use federate_core::{ClaimPattern, Error, IdentityAdapter as _, Issuer, Pattern, codes};
-use serde_json::{Map, Value as Json};
+use federate_core::{AllowEntry, ClaimPattern, Error, IdentityAdapter as _, Issuer, Pattern};
+use serde_json::Value as Json;
 
 use crate::provider::GitHub;
 
@@ -25,42 +24,8 @@ const JOBS: &[&str] = &["branch", "tag", "environment", "branch_pattern", "tag_p
 
 /// Reads an entry.
 pub(crate) fn pattern(issuer: Issuer, entry: &Json) -> Result<ClaimPattern, Vec<Error>> {
-    let empty = Map::new();
-    let table = entry.as_object().unwrap_or(&empty);
-    let mut errors = Vec::new();
-    let mut fail = |key: &str, what: String, help: &str| {
-        errors.push(Error::new(&codes::SETTING_INVALID, what).with_setting(key).with_help(help))
-    };
-    for key in table.keys().filter(|key| !KEYS.contains(&key.as_str())) {
-        let help = nearest(key, KEYS.iter().copied()).map_or_else(
-            || format!("GitHub entries have {}", KEYS.join(", ")),
-            |near| format!("did you mean `{near}`?"),
-        );
-        fail(key, format!("`{key}` is not a key of a GitHub entry"), &help);
-    }
-    let mut text = |key: &'static str| -> Option<String> {
-        let value = table.get(key)?;
-        let read = match value {
-            Json::String(text) => Some(text.clone()),
-            Json::Number(number) if key.ends_with("_id") => Some(number.to_string()),
-            _ => None,
-        };
-        match read {
-            Some(text) if text.is_empty() => {
-                fail(key, format!("`{key}` is empty"), "leave the key out, or give it a value")
-            }
-            Some(text) if text.contains('*') && !key.ends_with("_pattern") => {
-                fail(
-                    key,
-                    format!("`{key}` is taken literally, so `*` in it means an asterisk"),
-                    "only `branch_pattern` and `tag_pattern` take `*`",
-                );
-            }
-            Some(text) => return Some(text),
-            None => fail(key, format!("`{key}` must be a string"), "write it in quotes"),
-        }
-        None
-    };
+    let mut entry = AllowEntry::new(entry, "GitHub", KEYS);
+    let mut text = |key: &str| entry.text(key);
     let [repository, repository_id, owner_id, workflow] =
         ["repository", "repository_id", "owner_id", "workflow"].map(&mut text);
     let [branch, tag, environment, branch_pattern, tag_pattern] =
@@ -70,38 +35,24 @@ pub(crate) fn pattern(issuer: Issuer, entry: &Json) -> Result<ClaimPattern, Vec<
         .and_then(|name| name.split_once('/'))
         .filter(|(owner, name)| !owner.is_empty() && !name.is_empty() && !name.contains(['/', ':', '@']));
     if repository.is_some() && halves.is_none() {
-        fail("repository", "`repository` must be OWNER/NAME".to_owned(), "write it like octo-org/octo-repo");
+        entry.fail("repository", "`repository` must be OWNER/NAME".to_owned(), "write it like octo-org/octo-repo");
     }
-    if !table.contains_key("repository") && !table.contains_key("repository_id") {
-        fail(
+    if !entry.has("repository") && !entry.has("repository_id") {
+        entry.fail(
             "",
-            "the entry names no repository, so any job on GitHub would get in".to_owned(),
+            "the entry names no repository, so any job on GitHub would get in",
             "add `repository = \"owner/name\"` or `repository_id`",
         );
     }
-    match JOBS.iter().filter(|key| table.contains_key(**key)).collect::<Vec<_>>().as_slice() {
-        [_] => {}
-        [] => fail(
-            "",
-            "the entry does not say which of the repository's jobs".to_owned(),
-            "add one of branch, tag, environment, branch_pattern, tag_pattern, pull_request = true",
-        ),
-        [_, second, ..] => fail(
-            second,
-            "the entry says in two ways which jobs are meant".to_owned(),
-            "keep one of them; write another entry for the other",
-        ),
-    }
-    if table.get("pull_request").is_some_and(|value| *value != Json::Bool(true)) {
-        fail(
+    entry.one_of(JOBS, "repository");
+    if entry.get("pull_request").is_some_and(|value| *value != Json::Bool(true)) {
+        entry.fail(
             "pull_request",
             "`pull_request` can only be true".to_owned(),
             "leave the key out to keep pull requests out",
         );
     }
-    if !errors.is_empty() {
-        return Err(errors);
-    }
+    entry.checked()?;
     let context = match (&branch, &tag, &environment, &branch_pattern, &tag_pattern) {
         (Some(name), ..) => Pattern::exact(format!(":ref:refs/heads/{name}")),
         (_, Some(name), ..) => Pattern::exact(format!(":ref:refs/tags/{name}")),
@@ -132,12 +83,7 @@ pub(crate) fn pattern(issuer: Issuer, entry: &Json) -> Result<ClaimPattern, Vec<
     exact("repository_owner_id", &owner_id);
     exact("environment", &environment);
     exact("job_workflow_ref", &workflow);
-    let label = table
-        .iter()
-        .map(|(key, value)| format!("{key} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
-        .collect::<Vec<_>>()
-        .join(", ");
-    Ok(ClaimPattern { provider: GitHub::KIND, issuer, label, subjects, claims, absent: Vec::new() })
+    Ok(ClaimPattern { provider: GitHub::KIND, issuer, label: entry.label(), subjects, claims, absent: Vec::new() })
 }
 
 #[cfg(test)]

@@ -3,9 +3,8 @@
 //! GitLab's default subject is `project_path:GROUP/PROJECT:ref_type:TYPE:ref:NAME`; projects may have it begin with
 //! `project_id` instead. An environment does not show in it, but in a claim.
 
-use federate_core::suggest::nearest;
-use federate_core::{ClaimPattern, Error, Issuer, Pattern, codes};
-use serde_json::{Map, Value as Json};
+use federate_core::{AllowEntry, ClaimPattern, Error, Issuer, Pattern};
+use serde_json::Value as Json;
 
 use crate::provider::GitLab;
 use federate_core::IdentityAdapter as _;
@@ -25,76 +24,28 @@ const JOBS: &[&str] = &["branch", "tag", "environment", "branch_pattern", "tag_p
 
 /// Reads an entry.
 pub(crate) fn pattern(issuer: Issuer, entry: &Json) -> Result<ClaimPattern, Vec<Error>> {
-    let empty = Map::new();
-    let table = entry.as_object().unwrap_or(&empty);
-    let mut errors = Vec::new();
-    let mut fail = |key: &str, what: String, help: &str| {
-        errors.push(Error::new(&codes::SETTING_INVALID, what).with_setting(key).with_help(help))
-    };
-    for key in table.keys().filter(|key| !KEYS.contains(&key.as_str())) {
-        let help = nearest(key, KEYS.iter().copied()).map_or_else(
-            || format!("GitLab entries have {}", KEYS.join(", ")),
-            |near| format!("did you mean `{near}`?"),
-        );
-        fail(key, format!("`{key}` is not a key of a GitLab entry"), &help);
-    }
-    let mut text = |key: &'static str| -> Option<String> {
-        let value = table.get(key)?;
-        let read = match value {
-            Json::String(text) => Some(text.clone()),
-            Json::Number(number) if key.ends_with("_id") => Some(number.to_string()),
-            _ => None,
-        };
-        match read {
-            Some(text) if text.is_empty() => {
-                fail(key, format!("`{key}` is empty"), "leave the key out, or give it a value")
-            }
-            Some(text) if text.contains('*') && !key.ends_with("_pattern") => {
-                fail(
-                    key,
-                    format!("`{key}` is taken literally, so `*` in it means an asterisk"),
-                    "only `branch_pattern` and `tag_pattern` take `*`",
-                );
-            }
-            Some(text) => return Some(text),
-            None => fail(key, format!("`{key}` must be a string"), "write it in quotes"),
-        }
-        None
-    };
+    let mut entry = AllowEntry::new(entry, "GitLab", KEYS);
+    let mut text = |key: &str| entry.text(key);
     let [project, project_id, namespace_id] = ["project", "project_id", "namespace_id"].map(&mut text);
     let [branch, tag, environment, branch_pattern, tag_pattern] =
         ["branch", "tag", "environment", "branch_pattern", "tag_pattern"].map(&mut text);
-    if !table.contains_key("project") && !table.contains_key("project_id") {
-        fail(
+    if !entry.has("project") && !entry.has("project_id") {
+        entry.fail(
             "",
-            "the entry names no project, so any job of the whole GitLab would get in".to_owned(),
+            "the entry names no project, so any job of the whole GitLab would get in",
             "add `project = \"group/project\"` or `project_id`",
         );
     }
-    match JOBS.iter().filter(|key| table.contains_key(**key)).collect::<Vec<_>>().as_slice() {
-        [_] => {}
-        [] => fail(
-            "",
-            "the entry does not say which of the project's jobs".to_owned(),
-            "add one of branch, tag, environment, branch_pattern, tag_pattern",
-        ),
-        [_, second, ..] => fail(
-            second,
-            "the entry says in two ways which jobs are meant".to_owned(),
-            "keep one of branch, tag, environment, branch_pattern, tag_pattern; write another entry for the other",
-        ),
-    }
-    let protected = match table.get("protected") {
+    entry.one_of(JOBS, "project");
+    let protected = match entry.get("protected") {
         None => None,
         Some(Json::Bool(flag)) => Some(*flag),
         Some(_) => {
-            fail("protected", "`protected` must be true or false".to_owned(), "write it without quotes");
+            entry.fail("protected", "`protected` must be true or false".to_owned(), "write it without quotes");
             None
         }
     };
-    if !errors.is_empty() {
-        return Err(errors);
-    }
+    entry.checked()?;
     let mut claims = Vec::new();
     let mut exact = |name: &str, value: &Option<String>| {
         claims.extend(value.iter().map(|value| (name.to_owned(), Pattern::exact(value))))
@@ -125,12 +76,7 @@ pub(crate) fn pattern(issuer: Issuer, entry: &Json) -> Result<ClaimPattern, Vec<
         }));
     }
     claims.extend(protected.map(|flag| ("ref_protected".to_owned(), Pattern::exact(flag.to_string()))));
-    let label = table
-        .iter()
-        .map(|(key, value)| format!("{key} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
-        .collect::<Vec<_>>()
-        .join(", ");
-    Ok(ClaimPattern { provider: GitLab::KIND, issuer, label, subjects, claims, absent: Vec::new() })
+    Ok(ClaimPattern { provider: GitLab::KIND, issuer, label: entry.label(), subjects, claims, absent: Vec::new() })
 }
 
 #[cfg(test)]
