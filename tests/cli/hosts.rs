@@ -104,6 +104,7 @@ fn an_issuer_of_a_stranger() {
         )
         .set("AWS_ID_TOKEN", &token);
     assert_refused(&workshop, &[]);
+    assert_eq!(workshop.run_quietly(&["plan"]).code, 4, "a plan shows what would happen");
     assert!(sts.requests().is_empty());
     workshop.set("FEDERATE_ALLOWED_HOSTS", "gitlab.evil.test");
     assert_eq!(workshop.run(&["env"]).code, 0);

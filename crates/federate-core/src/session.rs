@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::error::{Error, Recovery};
 use crate::identity::{Audiences, IdentityProvider, Renewal};
+use crate::issuer::Issuer;
 use crate::secret::Secret;
 use crate::token::IdToken;
 
@@ -24,6 +25,21 @@ pub struct BoundIdentity {
     pub name: String,
     /// The provider.
     pub provider: Arc<dyn IdentityProvider>,
+}
+
+impl BoundIdentity {
+    /// What policy can refuse before any network call: the issuer's host. Returns the issuer.
+    ///
+    /// # Errors
+    /// `host-not-allowed`, and those of [`IdentityProvider::issuer`], with the setting to look at.
+    pub fn permitted(&self, context: &Context) -> Result<Issuer, Error> {
+        let section = format!("identities.{}", self.name);
+        let (issuer, reach) = self.provider.issuer(context).map_err(|error| error.in_section(&section))?;
+        if let Some(url) = issuer.url() {
+            context.policy.check_url(&url, &reach).map_err(|error| error.in_section(&section))?;
+        }
+        Ok(issuer)
+    }
 }
 
 /// A selected target: validated settings whose `{claim:…}` placeholders are filled once the token is there.
@@ -94,7 +110,7 @@ impl Session {
             if let Err(error) = target.unbound().permitted(&self.context, &self.context.policy) {
                 errors.push(error.in_section(&section(target.as_ref())));
             }
-            if let Err(error) = self.issuer_permitted(target.identity())
+            if let Err(error) = target.identity().permitted(&self.context)
                 && !errors.iter().any(|known: &Error| known.what() == error.what())
             {
                 errors.push(error);
@@ -140,7 +156,7 @@ impl Session {
         {
             return Ok(token.clone());
         }
-        self.issuer_permitted(identity)?;
+        identity.permitted(context)?;
         let section = format!("identities.{}", identity.name);
         let token = identity.provider.token(context, audiences).await.map_err(|error| error.in_section(&section))?;
         (self.hide)(token.raw());
@@ -150,15 +166,6 @@ impl Session {
         let token = Arc::new(token);
         *held = Some(token.clone());
         Ok(token)
-    }
-
-    fn issuer_permitted(&self, identity: &BoundIdentity) -> Result<(), Error> {
-        let section = format!("identities.{}", identity.name);
-        let (issuer, reach) = identity.provider.issuer(&self.context).map_err(|error| error.in_section(&section))?;
-        match issuer.url() {
-            Some(url) => self.context.policy.check_url(&url, &reach).map_err(|error| error.in_section(&section)),
-            None => Ok(()),
-        }
     }
 
     /// Exchanges for one target.

@@ -39,10 +39,7 @@ fn one(profile: &federate_profile::Profile, context: &federate_core::Context, na
     let section = format!("targets.{name}");
     let named = |error: Error| vec![error.in_section(&section)];
     let identity = profile.identity(context, profile.target_identity(name)).map_err(|error| vec![error])?;
-    let (issuer, _) = identity
-        .provider
-        .issuer(context)
-        .map_err(|error| vec![error.in_section(&format!("identities.{}", identity.name))])?;
+    let issuer = identity.permitted(context).map_err(|error| vec![error])?;
     let customary = identity.provider.customary_audience(context);
     let audiences = target.audiences(customary.as_deref());
     target.permitted(context, &context.policy).map_err(named)?;
