@@ -14,3 +14,4 @@ mod reference;
 mod sandbox;
 mod support;
 mod trust;
+mod trust_profile;

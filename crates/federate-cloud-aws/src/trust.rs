@@ -13,7 +13,7 @@ mod parse;
 mod policy;
 mod request;
 
-use federate_core::Error;
+use federate_core::{Claims, Error};
 use federate_trust::{Finding, Job, Located, TrustDocument, TrustModel, Verdict, walk};
 use serde_json::Value as Json;
 
@@ -29,6 +29,10 @@ const WRAPPERS: [&str; 2] = ["AssumeRolePolicyDocument", "assume_role_policy"];
 impl TrustModel for AwsTrust {
     fn kind(&self) -> &'static str {
         "aws"
+    }
+
+    fn keys(&self, claims: &Claims) -> Vec<(String, String)> {
+        crate::visible::condition_keys(claims)
     }
 
     fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>> {

@@ -7,7 +7,7 @@ mod evaluate;
 mod expression;
 mod lint;
 
-use federate_core::Error;
+use federate_core::{Claims, Error};
 use federate_trust::{Finding, Job, Located, TrustDocument, TrustModel, Verdict, walk};
 use serde_json::Value as Json;
 
@@ -24,6 +24,15 @@ struct Credentials(Vec<Credential>);
 impl TrustModel for AzureTrust {
     fn kind(&self) -> &'static str {
         "azure"
+    }
+
+    fn keys(&self, claims: &Claims) -> Vec<(String, String)> {
+        let parts = [
+            ("issuer", claims.issuer().map(str::to_owned)),
+            ("subject", claims.subject().map(str::to_owned)),
+            ("audiences", Some(claims.audiences().join(" ")).filter(|list| !list.is_empty())),
+        ];
+        parts.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
     }
 
     fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>> {

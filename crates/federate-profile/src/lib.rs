@@ -23,6 +23,7 @@ mod schema;
 mod select;
 #[cfg(test)]
 mod testing;
+mod trust;
 
 pub use codes::ALL as CODES;
 pub use list::{Listed, list, validate};
@@ -30,3 +31,4 @@ pub use load::{LoadOptions, load};
 pub use profile::{Effective, Profile};
 pub use registry::{IdentityKind, Registry, TargetKind};
 pub use schema::{reference, schema};
+pub use trust::{TestClaims, TrustSection, TrustTest};

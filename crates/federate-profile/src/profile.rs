@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use federate_core::{CloudTarget, Error, IdentityProvider, NetworkSettings, Policy, codes as core_codes};
+use federate_core::{CloudTarget, Error, IdentityProvider, NetworkSettings, Policy};
 use figment::value::{Dict, Value};
 use serde_json::Value as Json;
 
@@ -15,6 +15,7 @@ use crate::load::LoadOptions;
 use crate::merged::Merged;
 use crate::policy::OwnersPolicy;
 use crate::registry::Registry;
+use crate::trust::TrustSection;
 use crate::{codes, placeholders};
 
 /// A setting with its effective value.
@@ -36,7 +37,7 @@ pub(crate) struct TargetSection {
     pub(crate) settings: Value,
     pub(crate) shown: Json,
     pub(crate) target: Arc<dyn CloudTarget>,
-    pub(crate) allow: Vec<Json>,
+    pub(crate) trust: TrustSection,
 }
 
 /// An identity's section, checked.
@@ -108,6 +109,12 @@ impl Profile {
         self.merged.layer_of(value).is_some_and(|layer| layer.kind.is_textual())
     }
 
+    /// A path that a setting holds, from the folder of the file that declares it.
+    fn path_beside(&self, value: &Value, path: &str) -> PathBuf {
+        let folder = self.merged.layer_of(value).and_then(|layer| layer.path.as_deref()).and_then(Path::parent);
+        folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
+    }
+
     fn read_identity(&self, name: &str, section: &Value) -> Result<IdentitySection, Vec<Error>> {
         let dict = section.as_dict().cloned().unwrap_or_default();
         let known: Vec<&str> = self.registry.identities().iter().map(|kind| kind.kind).collect();
@@ -147,12 +154,14 @@ impl Profile {
                 None
             }
         };
-        let allow = match dict.get("trust") {
-            None => Vec::new(),
-            Some(trust) => read_allow(trust).unwrap_or_else(|problems| {
-                errors.extend(problems);
-                Vec::new()
-            }),
+        let trust = match dict.get("trust") {
+            None => TrustSection::default(),
+            Some(trust) => {
+                crate::trust::read(trust, &|value, path| self.path_beside(value, path)).unwrap_or_else(|problems| {
+                    errors.extend(problems);
+                    TrustSection::default()
+                })
+            }
         };
         let kind = match section_kind(name, &dict, &known) {
             Ok(kind) => self.registry.target(kind),
@@ -166,7 +175,7 @@ impl Profile {
         errors.extend(placeholders::check(&self.registry, kind.rule, &settings));
         match (kind.build)(name, &settings, &|value| self.is_text(value)) {
             Ok((target, shown)) if errors.is_empty() => {
-                Ok(TargetSection { kind: kind.kind, identity, settings, shown, target, allow })
+                Ok(TargetSection { kind: kind.kind, identity, settings, shown, target, trust })
             }
             Ok(_) => Err(errors),
             Err(problems) => {
@@ -264,6 +273,11 @@ impl Profile {
         self.targets.get(target).map(|section| section.shown.clone())
     }
 
+    /// What a target's section says about its trust.
+    pub fn trust(&self, target: &str) -> Option<&TrustSection> {
+        self.targets.get(target).map(|section| &section.trust)
+    }
+
     /// The settings of the one configured identity of this kind.
     pub fn identity_settings(&self, kind: &str) -> Option<Json> {
         let mut sections = self.identities.values().filter(|section| section.kind == kind);
@@ -354,43 +368,6 @@ fn within(table: &str, name: &str, problems: Vec<Error>) -> Vec<Error> {
 fn without(mut dict: Dict, keys: &[&str]) -> Value {
     dict.retain(|key, _| !keys.contains(&key.as_str()));
     Value::from(dict)
-}
-
-/// `[targets.T.trust]`: the `allow` list, its entries as JSON for the identity adapters.
-fn read_allow(trust: &Value) -> Result<Vec<Json>, Vec<Error>> {
-    let Some(table) = trust.as_dict() else {
-        return Err(vec![
-            Error::new(&codes::WRONG_TYPE, "`trust` must be a table")
-                .with_setting("trust")
-                .with_help("write it as [targets.NAME.trust]"),
-        ]);
-    };
-    let mut errors: Vec<Error> = Vec::new();
-    for key in table.keys().filter(|key| *key != "allow") {
-        errors.push(
-            Error::new(&codes::UNKNOWN_KEY, format!("`{key}` is not a known key"))
-                .with_setting(format!("trust.{key}"))
-                .with_help("known here is allow"),
-        );
-    }
-    let entries = match table.get("allow") {
-        None => Vec::new(),
-        Some(Value::Array(_, entries)) => entries.clone(),
-        Some(_) => {
-            errors.push(Error::new(&codes::WRONG_TYPE, "`allow` must be a list of tables").with_setting("trust.allow").with_help("write it like allow = [{ identity = \"gitlab\", project = \"group/project\", branch = \"main\" }]"));
-            Vec::new()
-        }
-    };
-    for (index, entry) in entries.iter().enumerate() {
-        if entry.as_dict().and_then(|entry| entry.get("identity")).and_then(Value::as_str).is_none() {
-            errors.push(
-                Error::new(&core_codes::SETTING_MISSING, "the entry does not say whose jobs it lets in")
-                    .with_setting(format!("trust.allow.{index}"))
-                    .with_help("add `identity = \"gitlab\"` or `identity = \"github\"`"),
-            );
-        }
-    }
-    if errors.is_empty() { Ok(entries.iter().map(json).collect()) } else { Err(errors) }
 }
 
 fn collect(value: &Value, path: &mut Vec<String>, see: &mut dyn FnMut(&[String], &Value)) {

@@ -28,6 +28,25 @@ pub fn schema(registry: &Registry) -> Json {
                         "properties": { "identity": { "type": "string", "description": "Whose jobs: a name of [identities.*] or an adapter. The other keys are that adapter's." } },
                     },
                 },
+                "policy": { "type": "string", "description": "The file that holds the trust as it is deployed: a policy, a template, what the cloud's tools print. From the folder of the file that declares it." },
+                "only": { "type": "string", "description": "Where that file holds several trust configurations: the one whose name or place has this in it." },
+                "ignore": { "type": "object", "additionalProperties": { "type": "string" }, "description": "Lint findings that are meant to be: their id, and the reason." },
+                "test": {
+                    "type": "array",
+                    "description": "What must hold of the trust; `federate trust test` sees to it.",
+                    "items": {
+                        "type": "object",
+                        "additionalProperties": false,
+                        "required": ["claims", "expect"],
+                        "properties": {
+                            "name": { "type": "string", "description": "What people call the test." },
+                            "claims": { "anyOf": [{ "type": "object" }, { "type": "string" }], "description": "The payload of a job's token, or the file that holds it." },
+                            "expect": { "enum": ["allow", "deny"], "description": "Whether a job with these claims has to get in." },
+                            "context": { "type": "object", "description": "Request keys that do not come from the token." },
+                            "actions": { "type": "array", "items": { "type": "string" }, "description": "What is to be done; the cloud's usual exchange where it is left out." },
+                        },
+                    },
+                },
             },
         },
     });

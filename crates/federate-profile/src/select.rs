@@ -217,8 +217,13 @@ impl Profile {
     pub fn allow(&self, context: &Context, target: &str) -> Result<Vec<ClaimPattern>, Vec<Error>> {
         let mut patterns = Vec::new();
         let mut errors = Vec::new();
-        for (index, entry) in
-            self.targets.get(target).map(|section| section.allow.as_slice()).unwrap_or_default().iter().enumerate()
+        for (index, entry) in self
+            .targets
+            .get(target)
+            .map(|section| section.trust.allow.as_slice())
+            .unwrap_or_default()
+            .iter()
+            .enumerate()
         {
             let place = format!("targets.{}.trust.allow.{index}", crate::layer::dotted(&[target.to_owned()]));
             let mut keys = entry.as_object().cloned().unwrap_or_default();

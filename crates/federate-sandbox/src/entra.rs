@@ -3,12 +3,13 @@
 use federate_core::context::unix_seconds;
 use federate_core::{Claims, IdToken, Secret};
 use federate_http::{Answer, Incoming};
+use federate_trust::Job as TrustedJob;
 use serde_json::{Map, Value as Json, json};
 
 use crate::random::stable_uuid;
 use crate::report::{Event, Reason, Reply, short};
 use crate::stage::SandboxTarget;
-use crate::trust::{Decision, decide, differences, lines_to_add, wrong_audience};
+use crate::trust::{Decision, decide, differences, failed_conditions, lines_to_add, wrong_audience};
 use crate::world::{World, broken};
 
 const SERVICE: &str = "Entra";
@@ -178,13 +179,22 @@ fn trusted(world: &World, applications: &[&SandboxTarget], raw: &str) -> Result<
         let what = format!("No matching federated identity record found for presented assertion {part} '{presented}'.");
         Refusal::client(number, format!("{what} {check} {LEARN}"))
     };
-    if applications.iter().all(|target| target.allow.is_empty()) {
+    let differs_in_case = |subject: &str| {
+        let text = format!(
+            "No matching federated identity record found for presented assertion subject '{subject}'. The subject \
+             matches with case-insensitive comparison, but not with case-sensitive comparison. {check} {LEARN}"
+        );
+        Refusal::client(7_002_138, text)
+    };
+    if applications.iter().all(|target| target.allow.is_empty() && target.trust.is_none()) {
         let client = applications.first().and_then(|target| target.text("client_id")).unwrap_or_default();
         let text = format!("The client '{client}' has no configured federated identity credentials. {LEARN}");
         return Err(Refusal::client(70_025, text).because(lines_to_add(applications, world.job.system, &claims)));
     }
     let issuer = claims.issuer().unwrap_or_default();
-    let is_known = applications.iter().flat_map(|target| &target.allow).any(|entry| entry.issuer.as_str() == issuer);
+    let by_document = applications.iter().any(|target| target.trust.is_some());
+    let is_known = by_document
+        || applications.iter().flat_map(|target| &target.allow).any(|entry| entry.issuer.as_str() == issuer);
     if issuer != world.job.issuer.as_str() || !is_known {
         return Err(no_match(700_211, "issuer", issuer));
     }
@@ -194,8 +204,11 @@ fn trusted(world: &World, applications: &[&SandboxTarget], raw: &str) -> Result<
         return Err(Refusal::client(700_027, text));
     }
     let audiences = claims.audiences();
-    let for_audience: Vec<&SandboxTarget> =
-        applications.iter().copied().filter(|target| target.audiences.fits(&audiences)).collect();
+    let for_audience: Vec<&SandboxTarget> = applications
+        .iter()
+        .copied()
+        .filter(|target| target.trust.is_some() || target.audiences.fits(&audiences))
+        .collect();
     if for_audience.is_empty() {
         let presented = audiences.join(" ");
         let expected = applications.first().map(|target| wrong_audience(&presented, &target.audiences));
@@ -203,24 +216,30 @@ fn trusted(world: &World, applications: &[&SandboxTarget], raw: &str) -> Result<
     }
     check_times(world, &claims)?;
     let subject = claims.subject().unwrap_or_default();
-    match decide(&for_audience, &claims) {
+    match decide(&for_audience, &TrustedJob::new(claims.clone(), world.now())) {
         Decision::Admitted => Ok(()),
         Decision::NoTrust => {
             Err(no_match(700_211, "issuer", issuer).because(lines_to_add(&for_audience, world.job.system, &claims)))
         }
+        Decision::ByDocument(verdict) => {
+            let number = verdict
+                .cloud_code
+                .as_deref()
+                .and_then(|code| code.strip_prefix("AADSTS")?.parse().ok())
+                .unwrap_or(700_213);
+            let refusal = match number {
+                700_211 => no_match(number, "issuer", issuer),
+                700_212 => no_match(number, "audience", &audiences.join(" ")),
+                7_002_138 => differs_in_case(subject),
+                _ => no_match(number, "subject", subject),
+            };
+            Err(refusal.because(failed_conditions(&verdict)))
+        }
         Decision::Refused { nearest, mismatches } => {
-            let differs_in_case = nearest.subjects.iter().any(|pattern| {
+            let is_other_case = nearest.subjects.iter().any(|pattern| {
                 pattern.as_exact().is_some_and(|text| text != subject && text.eq_ignore_ascii_case(subject))
             });
-            let refusal = if differs_in_case {
-                let text = format!(
-                    "No matching federated identity record found for presented assertion subject '{subject}'. The subject \
-                     matches with case-insensitive comparison, but not with case-sensitive comparison. {check} {LEARN}"
-                );
-                Refusal::client(7_002_138, text)
-            } else {
-                no_match(700_213, "subject", subject)
-            };
+            let refusal = if is_other_case { differs_in_case(subject) } else { no_match(700_213, "subject", subject) };
             Err(refusal.because(differences(nearest, &mismatches)))
         }
     }

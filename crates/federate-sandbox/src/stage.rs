@@ -1,7 +1,10 @@
 //! The roles and applications that exist in the sandbox's clouds: those that the profiles' targets name.
 
+use std::sync::Arc;
+
 use federate_core::template::{could_be, is_literal};
 use federate_core::{Audiences, ClaimPattern};
+use federate_trust::TrustDocument;
 use serde_json::Value as Json;
 
 /// A target of a profile: the cloud's side of it is what the sandbox plays.
@@ -19,6 +22,8 @@ pub struct SandboxTarget {
     pub audiences: Audiences,
     /// Who is meant to get in; nobody is if it is empty.
     pub allow: Vec<ClaimPattern>,
+    /// The cloud's own trust configuration; where there is one, it decides and the list does not.
+    pub trust: Option<Arc<dyn TrustDocument>>,
 }
 
 impl SandboxTarget {

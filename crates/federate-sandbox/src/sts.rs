@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use crate::parameters::{Parameters, Refusal};
 use crate::report::{Event, Reason, Reply};
 use crate::sessions::{Session, open};
-use crate::web_identity::{Refused, accept};
+use crate::web_identity::{Refused, RequestKeys, accept};
 use crate::world::World;
 use crate::xml::{element, group, success};
 use crate::{sigv4, xml};
@@ -66,7 +66,12 @@ fn web_identity(world: &World, parameters: &Parameters) -> Done {
     let token = parameters.required("WebIdentityToken", "webIdentityToken", 4, 20_000).map_err(plainly)?;
     let seconds = parameters.duration().map_err(plainly)?;
     parameters.check_policy().map_err(plainly)?;
-    let accepted = accept(world, arn, &role, token)?;
+    let request = RequestKeys::from([
+        ("sts:RoleSessionName".to_owned(), vec![name.to_owned()]),
+        ("sts:DurationSeconds".to_owned(), vec![seconds.to_string()]),
+        ("aws:SourceIp".to_owned(), vec!["127.0.0.1".to_owned()]),
+    ]);
+    let accepted = accept(world, arn, &role, token, &request)?;
     let (id, session) = open(world, arn, &role, name, world.now() + Duration::from_secs(seconds));
     let mut result = granted(&id, &session);
     result.push(element("SubjectFromWebIdentityToken", &accepted.subject));

@@ -53,6 +53,7 @@ fn main_branch() -> Vec<ClaimPattern> {
 
 pub(crate) fn aws_target(name: &str) -> SandboxTarget {
     SandboxTarget {
+        trust: None,
         profile: "base".to_owned(),
         name: name.to_owned(),
         kind: "aws".to_owned(),
@@ -64,6 +65,7 @@ pub(crate) fn aws_target(name: &str) -> SandboxTarget {
 
 pub(crate) fn azure_target(name: &str) -> SandboxTarget {
     SandboxTarget {
+        trust: None,
         profile: "base".to_owned(),
         name: name.to_owned(),
         kind: "azure".to_owned(),

@@ -2,6 +2,8 @@
 
 use federate_core::{Audiences, ClaimPattern, Claims, Mismatch};
 
+use federate_trust::{Effect, Job, Verdict};
+
 use crate::ci::CiSystem;
 use crate::report::{Reason, short};
 use crate::stage::SandboxTarget;
@@ -20,12 +22,24 @@ pub(crate) enum Decision<'a> {
         /// The differences.
         mismatches: Vec<Mismatch>,
     },
+    /// The cloud's own trust configuration keeps it out.
+    ByDocument(Box<Verdict>),
 }
 
 /// Asks every entry of every target that stands for the role or application: profiles that share one share its trust.
-pub(crate) fn decide<'a>(targets: &[&'a SandboxTarget], claims: &Claims) -> Decision<'a> {
+pub(crate) fn decide<'a>(targets: &[&'a SandboxTarget], job: &Job) -> Decision<'a> {
+    let claims = &job.claims;
     let mut nearest: Option<(&'a ClaimPattern, Vec<Mismatch>)> = None;
+    let mut by_document: Option<Verdict> = None;
     for &target in targets {
+        if let Some(document) = &target.trust {
+            let verdict = document.evaluate(job);
+            if verdict.is_allowed() {
+                return Decision::Admitted;
+            }
+            by_document.get_or_insert(verdict);
+            continue;
+        }
         for entry in &target.allow {
             let mismatches = entry.mismatches(claims);
             if mismatches.is_empty() {
@@ -43,7 +57,27 @@ pub(crate) fn decide<'a>(targets: &[&'a SandboxTarget], claims: &Claims) -> Deci
             }
         }
     }
-    nearest.map_or(Decision::NoTrust, |(nearest, mismatches)| Decision::Refused { nearest, mismatches })
+    match (by_document, nearest) {
+        (Some(verdict), _) => Decision::ByDocument(Box::new(verdict)),
+        (None, Some((nearest, mismatches))) => Decision::Refused { nearest, mismatches },
+        (None, None) => Decision::NoTrust,
+    }
+}
+
+/// What the nearest statement of a trust configuration asks for, and what the token says.
+pub(crate) fn failed_conditions(verdict: &Verdict) -> Reason {
+    let Some(nearest) = verdict.statements.first() else { return Reason::new("the trust lets nobody in".to_owned()) };
+    if nearest.effect == Effect::Deny && nearest.matches {
+        return Reason::new(format!("{} keeps it out", nearest.name));
+    }
+    let failed: Vec<String> = nearest
+        .failed()
+        .map(|check| {
+            let expected = check.expected.join(" or ");
+            format!("{} {} {}, is {}", check.key, check.operator, short(&expected), short(&check.actual_text()))
+        })
+        .collect();
+    Reason::new(format!("{}: {}", nearest.name, failed.join("; ")))
 }
 
 /// What the nearest entry asks for, and what the token says.
@@ -91,11 +125,12 @@ mod tests {
         Claims::new(value.as_object().unwrap().clone())
     }
 
-    fn branch(name: &str) -> Claims {
-        claims(json!({
+    fn branch(name: &str) -> Job {
+        let claims = claims(json!({
             "iss": "https://gitlab.com", "sub": format!("project_path:quarry-street/ledger:ref_type:branch:ref:{name}"),
             "project_path": "quarry-street/ledger", "ref_type": "branch", "ref": name,
-        }))
+        }));
+        Job::new(claims, std::time::SystemTime::UNIX_EPOCH)
     }
 
     #[test]
@@ -119,7 +154,7 @@ mod tests {
     #[test]
     fn the_lines_to_add_fit_the_job() {
         let target = aws_target("aws");
-        let reason = lines_to_add(&[&target], ci_systems()[0], &branch("main"));
+        let reason = lines_to_add(&[&target], ci_systems()[0], &branch("main").claims);
         assert_eq!(
             reason.lines,
             [

@@ -1,13 +1,18 @@
 //! AssumeRoleWithWebIdentity: a token, and whether the role trusts it.
 
+use std::collections::BTreeMap;
+
 use federate_core::context::unix_seconds;
 use federate_core::{Claims, IdToken, Secret};
+use federate_trust::Job as TrustedJob;
 
 use crate::keys::SignatureProblem;
 use crate::parameters::Refusal;
 use crate::report::{Reason, short};
 use crate::stage::{RoleArn, SandboxTarget};
-use crate::trust::{Decision, decide, differences, lines_to_add, presented_audience, wrong_audience};
+use crate::trust::{
+    Decision, decide, differences, failed_conditions, lines_to_add, presented_audience, wrong_audience,
+};
 use crate::world::World;
 
 /// A refusal, and what STS would not say of it.
@@ -31,8 +36,17 @@ pub(crate) struct Accepted {
     pub(crate) provider: String,
 }
 
+/// Condition keys of the request that do not come from the token.
+pub(crate) type RequestKeys = BTreeMap<String, Vec<String>>;
+
 /// Looks at the token first, then at the role's trust, in STS's order.
-pub(crate) fn accept(world: &World, arn: &str, role: &RoleArn, raw: &str) -> Result<Accepted, Refused> {
+pub(crate) fn accept(
+    world: &World,
+    arn: &str,
+    role: &RoleArn,
+    raw: &str,
+    request: &RequestKeys,
+) -> Result<Accepted, Refused> {
     let (token, claims) = authentic(world, role, raw)?;
     let audience = presented_audience(&claims).unwrap_or_default();
     let in_account: Vec<&SandboxTarget> =
@@ -44,7 +58,7 @@ pub(crate) fn accept(world: &World, arn: &str, role: &RoleArn, raw: &str) -> Res
         return Err((refusal, Reason::new(format!("`aud` is `{}`, known are {}", short(&shown), known.join(", ")))));
     }
     check_times(world, &claims)?;
-    trusted(world, arn, &claims, &audience)?;
+    trusted(world, arn, &claims, &audience, request)?;
     Ok(Accepted {
         subject: claims.subject().unwrap_or_default().to_owned(),
         audience,
@@ -110,7 +124,7 @@ fn check_times(world: &World, claims: &Claims) -> Result<(), Refused> {
     }
 }
 
-fn trusted(world: &World, arn: &str, claims: &Claims, audience: &str) -> Result<(), Refused> {
+fn trusted(world: &World, arn: &str, claims: &Claims, audience: &str, request: &RequestKeys) -> Result<(), Refused> {
     let roles: Vec<&SandboxTarget> = world.targets.iter().filter(|target| target.is_role(arn)).collect();
     let Some(first) = roles.first() else {
         return Err(denied(Reason::new("no target of the profiles names this role, so it does not exist")));
@@ -120,9 +134,12 @@ fn trusted(world: &World, arn: &str, claims: &Claims, audience: &str) -> Result<
     if for_audience.is_empty() {
         return Err(denied(wrong_audience(audience, &first.audiences)));
     }
-    match decide(&for_audience, claims) {
+    let mut job = TrustedJob::new(claims.clone(), world.now());
+    job.context = request.clone();
+    match decide(&for_audience, &job) {
         Decision::Admitted => Ok(()),
         Decision::NoTrust => Err(denied(lines_to_add(&for_audience, world.job.system, claims))),
         Decision::Refused { nearest, mismatches } => Err(denied(differences(nearest, &mismatches))),
+        Decision::ByDocument(verdict) => Err(denied(failed_conditions(&verdict))),
     }
 }

@@ -49,6 +49,9 @@ pub trait TrustModel: Send + Sync {
     /// # Errors
     /// `trust-document` where there is one that cannot be read.
     fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>>;
+
+    /// The token's claims as the conditions that this cloud can ask for, ready to paste: each key with its value.
+    fn keys(&self, claims: &Claims) -> Vec<(String, String)>;
 }
 
 /// One trust configuration.

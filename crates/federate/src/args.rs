@@ -9,6 +9,10 @@ use federate_core::{Error, HumanDuration, codes};
 use crate::formats::Format;
 use crate::report::{Failure, Output};
 
+mod trust;
+
+pub(crate) use trust::{Explain, Level, Lint, Trust, TrustTest};
+
 /// A CI job becomes someone in a cloud, without a stored key.
 ///
 /// The job's own OIDC ID token is exchanged for short-lived credentials, chosen from layered profile files.
@@ -199,78 +203,6 @@ pub(crate) enum Profile {
     Schema,
 }
 
-/// What to ask of a trust configuration.
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum Trust {
-    /// Say whether the cloud lets a token in, why, and what to change.
-    Explain(Explain),
-    /// Say who else could get in, and what cannot work.
-    Lint(Lint),
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Explain {
-    #[command(flatten)]
-    pub(crate) targets: Targets,
-    /// Whose trust configuration the file holds; found out where it is not said.
-    #[arg(long, env = "FEDERATE_CLOUD", value_name = "CLOUD")]
-    pub(crate) cloud: Option<String>,
-    /// The trust configuration, `-` for stdin: a role's trust policy, federated identity credentials, as the cloud's own
-    /// tools print them. Without one, the target's `trust.allow` list.
-    #[arg(long, env = "FEDERATE_POLICY", value_name = "FILE")]
-    pub(crate) policy: Option<PathBuf>,
-    /// Where the file holds several configurations: the one whose name or place has this in it.
-    #[arg(long, env = "FEDERATE_ONLY", value_name = "NAME")]
-    pub(crate) only: Option<String>,
-    /// The claims to judge, `-` for stdin: a token's payload, or what `federate token -o json` printed. Without them, the
-    /// job's own token's.
-    #[arg(long, env = "FEDERATE_CLAIMS", value_name = "FILE", conflicts_with = "token_env")]
-    pub(crate) claims: Option<PathBuf>,
-    /// Take the token from this variable.
-    #[arg(long, env = "FEDERATE_TOKEN_ENV", value_name = "VAR")]
-    pub(crate) token_env: Option<String>,
-    /// A request key that does not come from the token: `aws:SourceIp=203.0.113.9`.
-    #[arg(long, env = "FEDERATE_CONTEXT", value_delimiter = '\n', value_name = "KEY=VALUE")]
-    pub(crate) context: Vec<String>,
-    /// What is to be done; all of them have to be allowed. Default: the exchange.
-    #[arg(long, env = "FEDERATE_ACTION", value_delimiter = ',', value_name = "ACTION")]
-    pub(crate) action: Vec<String>,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Lint {
-    /// Look for this cloud's configurations only.
-    #[arg(long, env = "FEDERATE_CLOUD", value_name = "CLOUD")]
-    pub(crate) cloud: Option<String>,
-    /// Exit with 1 if there is a finding of this severity or above.
-    #[arg(long, env = "FEDERATE_FAIL_ON", value_enum, default_value = "medium", value_name = "SEVERITY")]
-    pub(crate) fail_on: Level,
-    /// Leave out findings below this severity.
-    #[arg(long, env = "FEDERATE_MIN_SEVERITY", value_enum, default_value = "info", value_name = "SEVERITY")]
-    pub(crate) min_severity: Level,
-    /// Leave out this finding, and say why: `org-wide=the whole organization deploys here`.
-    #[arg(long, env = "FEDERATE_IGNORE", value_delimiter = '\n', value_name = "ID=REASON")]
-    pub(crate) ignore: Vec<String>,
-    /// What to look at, `-` for stdin: policies and credentials as the clouds' tools print them, templates, plans.
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-}
-
-/// A severity on the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum Level {
-    /// Worth knowing.
-    Info,
-    /// Hygiene.
-    Low,
-    /// More jobs get in than were meant.
-    Medium,
-    /// A guard that does not guard, or nothing that works.
-    High,
-    /// Strangers get in.
-    Critical,
-}
-
 #[cfg(feature = "sandbox")]
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Sandbox {
@@ -280,6 +212,9 @@ pub(crate) struct Sandbox {
     /// Change one claim of the job's tokens: `ref=feature`, `environment=production`.
     #[arg(long, env = "FEDERATE_CLAIM", value_delimiter = '\n', value_name = "KEY=VALUE")]
     pub(crate) claim: Vec<String>,
+    /// Let this trust configuration decide about a target, as the cloud would: `aws=trust/deploy.json`.
+    #[arg(long, env = "FEDERATE_TRUST", value_delimiter = '\n', value_name = "TARGET=FILE")]
+    pub(crate) trust: Vec<String>,
     /// Show a guided run of the main job, step by step, and end.
     #[arg(long, env = "FEDERATE_TOUR", conflicts_with = "command")]
     pub(crate) tour: bool,

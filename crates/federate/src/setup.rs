@@ -12,6 +12,7 @@ use federate_http::Client;
 use federate_profile::{LoadOptions, Profile, Registry};
 
 use crate::args::Global;
+use crate::commands::trust::explained;
 use crate::host::SystemHost;
 use crate::registry::{bundle_variables, registry};
 use crate::report::{Failure, Stderr, say};
@@ -141,7 +142,10 @@ pub(crate) struct Ready {
 /// Selects and exchanges; errors point at the profile's lines.
 pub(crate) async fn exchange(start: &Start, profile: &Profile, patterns: &[String]) -> Result<Ready, Failure> {
     let (session, sources) = select(start, profile, patterns)?;
-    let exchanged = session.exchange_all(&sources).await.map_err(|errors| located(profile, errors))?;
+    let exchanged = match session.exchange_all(&sources).await {
+        Ok(exchanged) => exchanged,
+        Err(errors) => return Err(located(profile, explained(profile, &session, &sources, errors).await)),
+    };
     Ok(Ready { session, sources, exchanged })
 }
 

@@ -10,7 +10,7 @@ mod profile;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod token;
-mod trust;
+pub(crate) mod trust;
 mod whoami;
 
 use std::future::Future;

@@ -1,15 +1,18 @@
 //! `federate sandbox`: the main job on this machine, without any account.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 use std::sync::Arc;
 
+use federate_core::suggest::nearest;
 use federate_core::{ChildValue, Error, Reporter as _, Secret, codes};
 use federate_profile::Profile;
 use federate_sandbox::{Job, Options, Sandbox, SandboxTarget};
 
+use super::trust::document;
 use super::written;
 use crate::args;
 use crate::child::{Variables, start_failure};
@@ -28,7 +31,8 @@ pub(crate) async fn run(start: &Start, arguments: args::Sandbox) -> Result<u8, F
             .into());
     };
     let claims = arguments.claim.iter().map(|claim| claim_pair(claim)).collect::<Result<Vec<_>, _>>()?;
-    let stage = stage(start, ci.name())?;
+    let mut stage = stage(start, ci.name())?;
+    trust_files(&arguments.trust, &mut stage.targets)?;
     let guard = SignalGuard::install()
         .map_err(|error| Error::new(&codes::USAGE, "signals cannot be taken").with_cause(error.to_string()))?;
     let directory = PrivateDirectory::create(&start.env).map_err(|error| {
@@ -145,6 +149,14 @@ fn add_profile(start: &Start, profile: &Profile, ci: &str, stage: &mut Stage) ->
         let target = profile.as_written(name).map_err(|errors| located(profile, errors))?;
         let settings = profile.settings(name).unwrap_or_default();
         let allow = profile.allow(&context, name).map_err(|errors| located(profile, errors))?;
+        let trust =
+            match profile.trust(name).and_then(|section| Some((section.policy.as_deref()?, section.only.as_deref()))) {
+                None => None,
+                Some((path, only)) => {
+                    let located = document(path, Some(target.kind()), only, "`only` beside `policy` in the profile");
+                    Some(Arc::from(located.map_err(|errors| located_in(profile, name, errors))?.document))
+                }
+            };
         for key in ["endpoint_url", "authority_host", "resource_manager_url"] {
             if let Some(endpoint) = settings.get(key).and_then(|value| value.as_str()) {
                 let line = format!("{endpoint} ({key} of target {name})");
@@ -160,7 +172,39 @@ fn add_profile(start: &Start, profile: &Profile, ci: &str, stage: &mut Stage) ->
             settings,
             audiences: target.audiences(customary.as_deref()),
             allow,
+            trust,
         });
+    }
+    Ok(())
+}
+
+fn located_in(profile: &Profile, target: &str, errors: Vec<Error>) -> Failure {
+    let setting = format!("targets.{target}.trust.policy");
+    located(profile, errors.into_iter().map(|error| error.with_setting(setting.clone())).collect())
+}
+
+/// `--trust TARGET=FILE`: what the cloud has, in place of what the profile says.
+fn trust_files(pairs: &[String], targets: &mut [SandboxTarget]) -> Result<(), Failure> {
+    for pair in pairs {
+        let Some((name, file)) = pair.split_once('=').filter(|(name, file)| !name.is_empty() && !file.is_empty())
+        else {
+            return Err(Error::new(&codes::USAGE, format!("--trust {pair} is not TARGET=FILE"))
+                .with_help("write it like --trust aws=trust/deploy.json")
+                .into());
+        };
+        let known: BTreeSet<String> = targets.iter().map(|target| target.name.clone()).collect();
+        if !known.contains(name) {
+            let error = Error::new(&codes::USAGE, format!("--trust names a target `{name}` that no profile has"));
+            return Err(match nearest(name, known.iter().map(String::as_str)) {
+                Some(near) => error.with_help(format!("did you mean `{near}`?")),
+                None => error.with_help(format!("there are {}", known.into_iter().collect::<Vec<_>>().join(", "))),
+            }
+            .into());
+        }
+        for target in targets.iter_mut().filter(|target| target.name == name) {
+            let located = document(Path::new(file), Some(&target.kind), None, "a file that holds this target's alone")?;
+            target.trust = Some(Arc::from(located.document));
+        }
     }
     Ok(())
 }

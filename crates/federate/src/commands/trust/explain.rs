@@ -5,57 +5,68 @@ use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
 use federate_core::{Claims, Error, IdToken, Secret, codes};
-use federate_trust::{Effect, Job, StatementVerdict, TRUST_DOCUMENT, Verdict};
+use federate_trust::{Effect, Job, StatementVerdict, Verdict};
 use serde_json::Value as Json;
 
-use super::{FOUND, allow, input};
+use super::{FOUND, input, keys, own};
 use crate::args::Explain;
 use crate::commands::written;
 use crate::report::{Failure, Output, pretty, print_styled};
 use crate::setup::{Start, located};
+
+/// A decision about a target or a file.
+struct Explained {
+    target: Option<String>,
+    verdict: Verdict,
+    /// The token's claims as conditions, where no trust is at hand.
+    keys: Vec<(String, String)>,
+}
 
 pub(super) async fn run(start: &Start, arguments: Explain) -> Result<u8, Failure> {
     let stdin = Path::new("-");
     if arguments.policy.as_deref() == Some(stdin) && arguments.claims.as_deref() == Some(stdin) {
         return Err(Error::new(&codes::USAGE, "stdin is either the policy or the claims").into());
     }
+    if arguments.policy.is_none() && (arguments.cloud.is_some() || start.load(&[])?.target_names().is_empty()) {
+        let claims = match given_claims(start, &arguments)? {
+            Some(claims) => claims,
+            None => own_claims(start, &arguments).await?,
+        };
+        return keys::show(start, arguments.cloud.as_deref(), &claims);
+    }
     let verdicts = match &arguments.policy {
-        Some(policy) => vec![(arguments.targets.target.first().cloned(), of_file(start, &arguments, policy).await?)],
+        Some(policy) => vec![Explained {
+            target: arguments.targets.target.first().cloned(),
+            verdict: of_file(start, &arguments, policy).await?,
+            keys: Vec::new(),
+        }],
         None => of_targets(start, &arguments).await?,
+    };
+    let explained = |one: &Explained| {
+        let mut value = json(one.target.as_deref(), &one.verdict);
+        if !one.keys.is_empty() {
+            value["keys"] = keys::object(&one.keys);
+        }
+        value
     };
     let text = match start.global.output {
         Output::Json => {
-            let mut all: Vec<Json> =
-                verdicts.iter().map(|(target, verdict)| json(target.as_deref(), verdict)).collect();
+            let mut all: Vec<Json> = verdicts.iter().map(explained).collect();
             pretty(&if all.len() == 1 { all.remove(0) } else { all.into() })
         }
-        Output::Text | Output::Sarif => {
-            verdicts.iter().map(|(target, verdict)| text(target.as_deref(), verdict)).collect::<Vec<_>>().join("\n")
-        }
+        Output::Text | Output::Sarif => verdicts
+            .iter()
+            .map(|one| format!("{}{}", text(one.target.as_deref(), &one.verdict), keys::text(&one.keys)))
+            .collect::<Vec<_>>()
+            .join("\n"),
     };
     written(print_styled(&text))?;
-    Ok(if verdicts.iter().all(|(_, verdict)| verdict.is_allowed()) { 0 } else { FOUND })
+    Ok(if verdicts.iter().all(|one| one.verdict.is_allowed()) { 0 } else { FOUND })
 }
 
 /// A configuration in a file. With claims at hand, neither profile nor network is needed.
 async fn of_file(start: &Start, arguments: &Explain, policy: &Path) -> Result<Verdict, Failure> {
-    let mut documents = input::documents(policy, arguments.cloud.as_deref())?;
-    if let Some(only) = &arguments.only {
-        documents.retain(|located| located.place.contains(only.as_str()));
-    }
-    let (Some(located), true) = (documents.first(), documents.len() <= 1) else {
-        let places: Vec<&str> = documents.iter().map(|located| located.place.as_str()).collect();
-        let (what, help) = match &arguments.only {
-            Some(only) if places.is_empty() => {
-                (format!("no trust configuration in {} is named `{only}`", policy.display()), String::new())
-            }
-            _ => (
-                format!("{} holds {} trust configurations", policy.display(), places.len()),
-                format!("choose one with --only: {}", places.join("; ")),
-            ),
-        };
-        return Err(Error::new(&TRUST_DOCUMENT, what).with_help(help).into());
-    };
+    let located = input::document(policy, arguments.cloud.as_deref(), arguments.only.as_deref(), "--only")?;
     let claims = match given_claims(start, arguments)? {
         Some(claims) => claims,
         None => own_claims(start, arguments).await?,
@@ -64,14 +75,14 @@ async fn of_file(start: &Start, arguments: &Explain, policy: &Path) -> Result<Ve
 }
 
 /// The selected targets' own lists.
-async fn of_targets(start: &Start, arguments: &Explain) -> Result<Vec<(Option<String>, Verdict)>, Failure> {
+async fn of_targets(start: &Start, arguments: &Explain) -> Result<Vec<Explained>, Failure> {
     let given = given_claims(start, arguments)?;
     let profile = start.load(&[])?;
     let context = start.context(&profile)?;
     let session = start.session(context.clone());
     let mut verdicts = Vec::new();
     for name in profile.matching(&arguments.targets.target)? {
-        let entries = profile.allow(&context, &name).map_err(|errors| located(&profile, errors))?;
+        let trusted = own::of_target(&profile, &context, &name).map_err(|errors| located(&profile, errors))?;
         let target = profile.as_written(&name).map_err(|errors| located(&profile, errors))?;
         let identity =
             profile.identity(&context, profile.target_identity(&name)).map_err(|error| located(&profile, vec![error]));
@@ -82,7 +93,7 @@ async fn of_targets(start: &Start, arguments: &Explain) -> Result<Vec<(Option<St
             // On a laptop there is no CI system; the entry that fits the claims' issuer names the adapter.
             (Some(claims), Err(_)) => {
                 let customary = claims.issuer().and_then(|issuer| {
-                    let entry = entries.iter().find(|entry| entry.issuer.as_str() == issuer)?;
+                    let entry = trusted.entries.iter().find(|entry| entry.issuer.as_str() == issuer)?;
                     let kind = start.registry.identities().iter().find(|kind| kind.kind == entry.provider)?;
                     kind.default_provider().customary_audience(&context)
                 });
@@ -96,7 +107,14 @@ async fn of_targets(start: &Start, arguments: &Explain) -> Result<Vec<(Option<St
                 (audiences, Claims::clone(token.claims()))
             }
         };
-        verdicts.push((Some(name), allow::evaluate(&entries, &audiences, &claims)));
+        // Nothing to hold the token against: what to write there is the next best answer.
+        let model = input::models(profile.target_kind(&name)).ok().filter(|_| !trusted.is_known());
+        let keys = model.into_iter().flatten().flat_map(|model| model.keys(&claims)).collect();
+        verdicts.push(Explained {
+            target: Some(name),
+            verdict: trusted.evaluate(&audiences, &job(claims, arguments)?),
+            keys,
+        });
     }
     Ok(verdicts)
 }
@@ -116,26 +134,7 @@ fn job(claims: Claims, arguments: &Explain) -> Result<Job, Error> {
 
 fn given_claims(start: &Start, arguments: &Explain) -> Result<Option<Claims>, Error> {
     if let Some(path) = &arguments.claims {
-        let text = input::text(path)?;
-        let text = text.trim();
-        if IdToken::looks_like_one(text) {
-            let token = IdToken::parse(Secret::new(text), path.display().to_string())?;
-            return Ok(Some(Claims::clone(token.claims())));
-        }
-        let value: Json = serde_json::from_str(text).map_err(|error| {
-            Error::new(&codes::USAGE, format!("the claims in {} are not JSON", path.display()))
-                .with_cause(error.to_string())
-                .with_origin(format!("{}:{}", path.display(), error.line()))
-        })?;
-        let payload = match value.get("claims") {
-            Some(inner @ Json::Object(_)) if value.get("iss").is_none() => inner,
-            _ => &value,
-        };
-        let Some(payload) = payload.as_object() else {
-            return Err(Error::new(&codes::USAGE, format!("the claims in {} are not an object", path.display()))
-                .with_help("give a token's payload, as `federate token` prints it"));
-        };
-        return Ok(Some(Claims::new(payload.clone())));
+        return input::claims(path).map(Some);
     }
     let Some(name) = &arguments.token_env else { return Ok(None) };
     let Some(text) = start.env.get(name) else {

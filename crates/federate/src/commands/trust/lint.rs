@@ -1,5 +1,8 @@
 //! `trust lint`: who else could get in, and what cannot work.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use anstyle::{AnsiColor, Style};
 use federate_core::{Error, Reporter as _, codes};
 use federate_trust::{Finding, Severity};
@@ -17,35 +20,62 @@ pub(super) struct InFile {
     pub(super) finding: Finding,
 }
 
+/// A file to look at, and what is meant to be in it.
+struct Subject {
+    path: PathBuf,
+    cloud: Option<String>,
+    only: Option<String>,
+    ignore: BTreeSet<String>,
+    target: Option<String>,
+}
+
 pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
     let ignored = ignored(arguments)?;
+    let subjects = subjects(start, arguments)?;
     let mut found = Vec::new();
     let mut failures: Vec<Failure> = Vec::new();
-    for path in &arguments.files {
-        let documents = match input::documents(path, arguments.cloud.as_deref()) {
+    let mut unused: BTreeSet<String> = ignored.iter().map(|id| format!("--ignore {id}")).collect();
+    let mut left_out = 0_usize;
+    for subject in &subjects {
+        let mut documents = match input::documents(&subject.path, subject.cloud.as_deref()) {
             Ok(documents) => documents,
             // The other files are looked at all the same; every problem is reported in one go.
-            Err(failure) => {
-                failures.push(failure);
+            Err(errors) => {
+                failures.push(errors.into());
                 continue;
             }
         };
+        documents.retain(|located| subject.only.as_ref().is_none_or(|only| located.place.contains(only.as_str())));
+        let name = |id: &str| match &subject.target {
+            Some(target) => format!("targets.{target}.trust.ignore.{id}"),
+            None => format!("--ignore {id}"),
+        };
+        unused.extend(subject.ignore.iter().map(|id| name(id)));
         for located in documents {
-            found.extend(located.document.lint().into_iter().map(|mut finding| {
+            for mut finding in located.document.lint() {
+                if subject.ignore.contains(finding.id) {
+                    unused.remove(&name(finding.id));
+                    left_out += 1;
+                    continue;
+                }
                 if !located.place.is_empty() {
                     finding.place = format!("{}, {}", located.place, finding.place);
                 }
-                InFile { file: path.display().to_string(), finding }
-            }));
+                found.push(InFile { file: subject.path.display().to_string(), finding });
+            }
         }
     }
     if let Some(failure) = Failure::joined(failures) {
         return Err(failure);
     }
     let least = severity(arguments.min_severity);
-    let (mut kept, mut left_out) = (Vec::new(), 0_usize);
+    let mut kept = Vec::new();
     for one in found {
-        if ignored.contains(&one.finding.id.to_owned()) || one.finding.severity < least {
+        let is_ignored = ignored.contains(&one.finding.id.to_owned());
+        if is_ignored {
+            unused.remove(&format!("--ignore {}", one.finding.id));
+        }
+        if is_ignored || one.finding.severity < least {
             left_out += 1;
         } else {
             kept.push(one);
@@ -65,9 +95,50 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
         Output::Text => kept.iter().map(text).collect(),
     };
     written(print_styled(&text))?;
-    start.stderr.note(&format!("{} findings, {left_out} left out, in {} files", kept.len(), arguments.files.len()));
+    start.stderr.note(&format!("{} findings, {left_out} left out, in {} files", kept.len(), subjects.len()));
+    for name in unused {
+        start.stderr.note(&format!("{name} left nothing out; it can go"));
+    }
     let limit = severity(arguments.fail_on);
     Ok(if kept.iter().any(|one| one.finding.severity >= limit) { FOUND } else { 0 })
+}
+
+/// The files named, else those that the profile's targets name.
+fn subjects(start: &Start, arguments: &Lint) -> Result<Vec<Subject>, Failure> {
+    if !arguments.files.is_empty() {
+        let subject = |path: &PathBuf| Subject {
+            path: path.clone(),
+            cloud: arguments.cloud.clone(),
+            only: None,
+            ignore: BTreeSet::new(),
+            target: None,
+        };
+        return Ok(arguments.files.iter().map(subject).collect());
+    }
+    let profile = start.load(&[])?;
+    let names = if arguments.targets.target.is_empty() {
+        profile.target_names().into_iter().map(str::to_owned).collect()
+    } else {
+        profile.matching(&arguments.targets.target)?
+    };
+    let mut subjects = Vec::new();
+    for name in names {
+        let Some(section) = profile.trust(&name) else { continue };
+        let Some(path) = &section.policy else { continue };
+        subjects.push(Subject {
+            path: path.clone(),
+            cloud: profile.target_kind(&name).map(str::to_owned),
+            only: section.only.clone(),
+            ignore: section.ignore.keys().cloned().collect(),
+            target: Some(name),
+        });
+    }
+    if subjects.is_empty() {
+        return Err(Error::new(&codes::USAGE, "no FILE is given, and no target names its trust")
+            .with_help("name a file, or add `policy = \"trust/deploy.json\"` to [targets.NAME.trust]")
+            .into());
+    }
+    Ok(subjects)
 }
 
 fn ignored(arguments: &Lint) -> Result<Vec<String>, Error> {

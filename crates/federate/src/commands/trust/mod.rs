@@ -3,8 +3,15 @@
 mod allow;
 mod explain;
 mod input;
+mod keys;
 mod lint;
+mod own;
+mod refusal;
 mod sarif;
+mod test;
+
+pub(crate) use input::document;
+pub(crate) use refusal::explained;
 
 use crate::args::Trust;
 use crate::report::Failure;
@@ -17,5 +24,6 @@ pub(crate) async fn run(start: &Start, command: Trust) -> Result<u8, Failure> {
     match command {
         Trust::Explain(arguments) => explain::run(start, arguments).await,
         Trust::Lint(arguments) => lint::run(start, &arguments),
+        Trust::Test(arguments) => test::run(start, &arguments),
     }
 }

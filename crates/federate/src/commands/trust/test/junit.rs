@@ -1,0 +1,46 @@
+//! Results as JUnit XML, which CI systems show in merge requests.
+
+use std::collections::BTreeMap;
+
+use quick_xml::escape::escape;
+
+use super::Outcome;
+
+/// One suite a target.
+pub(super) fn report(outcomes: &[Outcome]) -> String {
+    let mut suites: BTreeMap<&str, Vec<&Outcome>> = BTreeMap::new();
+    for outcome in outcomes {
+        suites.entry(&outcome.target).or_default().push(outcome);
+    }
+    let failures = |outcomes: &[&Outcome]| outcomes.iter().filter(|outcome| !outcome.passed).count();
+    let all: Vec<&Outcome> = outcomes.iter().collect();
+    let mut out = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"federate trust test\" tests=\"{}\" failures=\"{}\">\n",
+        all.len(),
+        failures(&all)
+    );
+    for (target, cases) in suites {
+        out.push_str(&format!(
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\">\n",
+            escape(target),
+            cases.len(),
+            failures(&cases)
+        ));
+        for case in cases {
+            let head =
+                format!("    <testcase classname=\"trust.{}\" name=\"{}\"", escape(target), escape(case.name.as_str()));
+            match case.why() {
+                None => out.push_str(&format!("{head}/>\n")),
+                Some(why) => {
+                    let why = escape(why.as_str()).into_owned();
+                    out.push_str(&format!(
+                        "{head}>\n      <failure message=\"{why}\">{why}</failure>\n    </testcase>\n"
+                    ));
+                }
+            }
+        }
+        out.push_str("  </testsuite>\n");
+    }
+    out.push_str("</testsuites>\n");
+    out
+}
