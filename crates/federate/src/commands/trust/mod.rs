@@ -10,6 +10,7 @@ mod refusal;
 mod sarif;
 mod test;
 
+#[cfg(feature = "sandbox")]
 pub(crate) use input::document;
 pub(crate) use refusal::explained;
 
