@@ -198,6 +198,8 @@ impl TargetAdapter for Aws {
         ("AWS_ROLE_ARN", "role_arn"),
         ("AWS_ROLE_SESSION_NAME", "session_name"),
     ];
+    const ENDPOINT_KEYS: &'static [&'static str] = &["endpoint_url"];
+    const BUNDLE_VARIABLES: &'static [&'static str] = &["AWS_CA_BUNDLE"];
     type Settings = Settings;
 
     fn new(_name: &str, settings: Settings) -> Result<Self, Vec<Error>> {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use federate_core::template::is_literal;
 use federate_core::{
     Argument, ChildEnv, ChildValue, Cloud, Context, Credentials, Error, FileContent, Handover, NamePattern,
     PrivateFile, Renewal, Secret, SetupCommand, codes as core_codes,
@@ -116,14 +117,22 @@ fn conflict(first: &Handover<'_>, second: &Handover<'_>) -> Option<Error> {
     };
     let mut names = mine.iter().chain(&theirs).map(|(name, _)| name.as_str());
     let name = names.find(|name| value(&mine, name) != value(&theirs, name))?;
-    Some(
-        Error::new(
-            &codes::CONFLICT,
-            format!("the targets `{}` and `{}` would set {name} differently", first.target, second.target),
-        )
-        .with_help("Azure's SDKs read one principal from the environment: run the command once for each, with -t"),
-    )
+    Some(would_differ(first.target, second.target, name))
 }
+
+fn would_differ(first: &str, second: &str, name: &str) -> Error {
+    Error::new(&codes::CONFLICT, format!("the targets `{first}` and `{second}` would set {name} differently"))
+        .with_help("Azure's SDKs read one principal from the environment: run the command once for each, with -t")
+}
+
+/// What is known of credentials before the exchange, each with the variable that it makes.
+const FORESEEN: &[(&str, &str)] = &[
+    ("client_id", "AZURE_CLIENT_ID"),
+    ("tenant_id", "AZURE_TENANT_ID"),
+    ("subscription_id", "AZURE_SUBSCRIPTION_ID"),
+    ("authority_host", "AZURE_AUTHORITY_HOST"),
+    ("cloud", "ARM_ENVIRONMENT"),
+];
 
 /// The commands that log the az CLI in, in a configuration directory of its own.
 fn az_login(child: &mut ChildEnv, credentials: &Credentials) {
@@ -172,6 +181,22 @@ impl Cloud for AzureCloud {
     fn outranking(&self) -> Vec<NamePattern> {
         let prefixes = ["ARM_OIDC_", "IDENTITY_", "MSI_"].into_iter().map(NamePattern::Prefix);
         OUTRANKING.iter().map(|name| NamePattern::Exact(name)).chain(prefixes).collect()
+    }
+
+    fn compatible(&self, group: &[(&str, Credentials)]) -> Result<(), Error> {
+        let Some(((first, mine), others)) = group.split_first() else { return Ok(()) };
+        // What a claim will make of a placeholder is not known yet.
+        let is_known = |value: Option<&str>| value.is_none_or(is_literal);
+        for (second, theirs) in others {
+            let differs = FORESEEN.iter().find(|(key, _)| {
+                let (mine, theirs) = (mine.plain(key), theirs.plain(key));
+                mine != theirs && is_known(mine) && is_known(theirs)
+            });
+            if let Some((_, name)) = differs {
+                return Err(would_differ(first, second, name));
+            }
+        }
+        Ok(())
     }
 
     fn environment(&self, _context: &Context, group: &[Handover<'_>]) -> Result<ChildEnv, Error> {

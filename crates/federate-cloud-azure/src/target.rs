@@ -1,5 +1,7 @@
 //! One application, and the exchange that signs in as it.
 
+use std::time::SystemTime;
+
 use async_trait::async_trait;
 use federate_core::template::is_literal;
 use federate_core::{
@@ -65,6 +67,24 @@ impl Azure {
         Err(refusal::error(&self.settings, self.audience(), scope, token, &answer))
     }
 
+    /// The credentials but for the access token.
+    fn without_token(&self, context: &Context, expires: Option<SystemTime>) -> Credentials {
+        let (authority_host, resource_manager_url, is_explicit) = self.handed_out(context);
+        let credentials = Credentials::new(Self::KIND, expires)
+            .with_plain("tenant_id", &self.settings.tenant_id)
+            .with_plain("client_id", &self.settings.client_id)
+            .with_plain("authority_host", authority_host)
+            .with_plain("resource_manager_url", resource_manager_url)
+            .with_plain("cloud", self.settings.cloud().facts().name)
+            .with_plain("audience", self.audience())
+            .with_plain("explicit_hosts", is_explicit.to_string())
+            .with_plain("az_login", self.settings.az_login.to_string());
+        match &self.settings.subscription_id {
+            Some(subscription) => credentials.with_plain("subscription_id", subscription),
+            None => credentials,
+        }
+    }
+
     /// Authority and Resource Manager as other programs have to be told, and whether they are the cloud's own.
     fn handed_out(&self, context: &Context) -> (String, String, bool) {
         let (authority, manager) = (authority(&self.settings, context), resource_manager(&self.settings));
@@ -103,6 +123,10 @@ impl CloudTarget for Azure {
         self.scopes().iter().map(|scope| self.request(&place, scope, token)).collect()
     }
 
+    fn foreseen(&self, context: &Context) -> Option<Credentials> {
+        Some(self.without_token(context, None))
+    }
+
     async fn exchange(&self, context: &Context, token: &IdToken) -> Result<Credentials, Error> {
         self.permitted(context, &context.policy)?;
         let place = authority(&self.settings, context);
@@ -114,20 +138,7 @@ impl CloudTarget for Azure {
             let access = self.access_token(context, token, &scope).await?;
             first.get_or_insert(access);
         }
-        let (authority_host, resource_manager_url, is_explicit) = self.handed_out(context);
-        let expires = first.as_ref().map(|access| access.expires);
-        let mut credentials = Credentials::new(Self::KIND, expires)
-            .with_plain("tenant_id", &self.settings.tenant_id)
-            .with_plain("client_id", &self.settings.client_id)
-            .with_plain("authority_host", authority_host)
-            .with_plain("resource_manager_url", resource_manager_url)
-            .with_plain("cloud", self.settings.cloud().facts().name)
-            .with_plain("audience", self.audience())
-            .with_plain("explicit_hosts", is_explicit.to_string())
-            .with_plain("az_login", self.settings.az_login.to_string());
-        if let Some(subscription) = &self.settings.subscription_id {
-            credentials = credentials.with_plain("subscription_id", subscription);
-        }
+        let mut credentials = self.without_token(context, first.as_ref().map(|access| access.expires));
         if let Some(access) = first {
             credentials = credentials.with_secret("access_token", access.token);
         }
@@ -164,6 +175,7 @@ impl TargetAdapter for Azure {
         ("AZURE_SUBSCRIPTION_ID", "subscription_id"),
         ("ARM_SUBSCRIPTION_ID", "subscription_id"),
     ];
+    const ENDPOINT_KEYS: &'static [&'static str] = &["authority_host", "resource_manager_url"];
     type Settings = Settings;
 
     fn new(_name: &str, settings: Settings) -> Result<Self, Vec<Error>> {

@@ -58,6 +58,10 @@ pub trait TargetAdapter: CloudTarget + Sized + 'static {
     const SUMMARY: &'static str;
     /// Foreign variables that fill a key which no layer sets: `("AWS_REGION", "region")`; the first that is set wins.
     const FILLS: &'static [(&'static str, &'static str)];
+    /// Settings that name another endpoint than the cloud's own: the sandbox says that they lead to it.
+    const ENDPOINT_KEYS: &'static [&'static str] = &[];
+    /// Variables of the cloud's own SDKs that name a CA bundle for its hosts.
+    const BUNDLE_VARIABLES: &'static [&'static str] = &[];
     /// The settings, with `deny_unknown_fields` and a doc comment on every field; `Serialize` gives what was read.
     type Settings: DeserializeOwned + Serialize + JsonSchema;
 

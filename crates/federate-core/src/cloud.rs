@@ -38,6 +38,12 @@ pub trait CloudTarget: Send + Sync + fmt::Debug {
     /// Those of settings that only show now.
     fn plan(&self, context: &Context, token: Option<&IdToken>) -> Result<Vec<Request>, Error>;
 
+    /// The plain values of the credentials that [`CloudTarget::exchange`] gives, as far as they are known before it;
+    /// placeholders stand as written. For [`Cloud::compatible`].
+    fn foreseen(&self, _context: &Context) -> Option<Credentials> {
+        None
+    }
+
     /// ID token in, short-lived credentials out.
     ///
     /// # Errors
@@ -80,6 +86,15 @@ pub trait Cloud: Send + Sync {
 
     /// What a child's environment loses first: whatever would outrank or contradict the new credentials.
     fn outranking(&self) -> Vec<NamePattern>;
+
+    /// Refuses, before any exchange, targets of this kind that one child cannot have together. `group` has each target's
+    /// name and what [`CloudTarget::foreseen`] says of it, in the order of their selection.
+    ///
+    /// # Errors
+    /// As [`Cloud::environment`], as far as it can be known.
+    fn compatible(&self, _group: &[(&str, Credentials)]) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// The child's environment for one or several targets of this kind, in the order of their selection.
     ///

@@ -54,7 +54,12 @@ pub struct TargetKind {
     pub cloud: fn() -> &'static dyn Cloud,
     /// Foreign variables and the keys that they fill.
     pub fills: &'static [(&'static str, &'static str)],
-    pub(crate) own_host: fn(&str) -> bool,
+    /// Settings that name another endpoint than the cloud's own.
+    pub endpoint_keys: &'static [&'static str],
+    /// Variables of the cloud's own SDKs that name a CA bundle for its hosts.
+    pub bundle_variables: &'static [&'static str],
+    /// Is this (lower-case) host one of the cloud's own?
+    pub own_host: fn(&str) -> bool,
     pub(crate) rule: fn(&str) -> PlaceholderRule,
     pub(crate) schema: fn() -> Json,
     pub(crate) build: fn(&str, &Value, IsText<'_>) -> Built<dyn CloudTarget>,
@@ -105,6 +110,8 @@ impl Registry {
             codes: A::CODES,
             cloud: A::cloud,
             fills: A::FILLS,
+            endpoint_keys: A::ENDPOINT_KEYS,
+            bundle_variables: A::BUNDLE_VARIABLES,
             own_host: A::is_own_host,
             rule: A::placeholder_rule,
             schema: settings_schema::<A::Settings>,

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use federate_core::{
-    Context, Env, Error, Exchanged, IdentityProvider, Masking, Reporter as _, Secret, Session, TargetSource,
+    Context, Env, Error, Exchanged, IdentityProvider, Masking, NetworkSettings, Reporter as _, Secret, Session,
+    TargetSource,
 };
 use federate_http::Client;
 use federate_profile::{LoadOptions, Profile, Registry};
@@ -14,7 +15,7 @@ use federate_profile::{LoadOptions, Profile, Registry};
 use crate::args::Global;
 use crate::commands::trust::explained;
 use crate::host::SystemHost;
-use crate::registry::{bundle_variables, registry};
+use crate::registry::registry;
 use crate::report::{Failure, Stderr, say};
 
 /// What every command starts from; nothing is loaded or connected yet.
@@ -65,16 +66,18 @@ impl Start {
 
     /// The surroundings in which adapters work under this profile.
     pub(crate) fn context(&self, profile: &Profile) -> Result<Context, Failure> {
-        let mut client = Client::new(profile.network(), &self.env)?;
-        for (variable, is_own_host) in bundle_variables() {
-            client = client.with_bundle_for(variable, is_own_host);
-        }
+        self.context_over(profile, profile.network())
+    }
+
+    /// As [`Start::context`], with other time-outs and tries.
+    pub(crate) fn context_over(&self, profile: &Profile, network: &NetworkSettings) -> Result<Context, Failure> {
+        let client = self.client(network)?;
         let mut policy = profile.policy();
         if let Some(rerouting) = federate_http::rerouting(&self.env)? {
             policy.rerouted = true;
             self.stderr.detail(&format!("every request is led to the sandbox at {}", rerouting.url));
         }
-        let exchange_timeout = profile.network().exchange_timeout.0;
+        let exchange_timeout = network.exchange_timeout.0;
         Ok(Context {
             env: self.env.clone(),
             host: Arc::new(SystemHost),
@@ -84,6 +87,17 @@ impl Start {
             exchange_timeout,
             deadline: Instant::now() + exchange_timeout,
         })
+    }
+
+    /// The network under these settings; nothing is read or connected yet.
+    pub(crate) fn client(&self, network: &NetworkSettings) -> Result<Client, Error> {
+        let mut client = Client::new(network, &self.env)?;
+        for kind in self.registry.targets() {
+            for variable in kind.bundle_variables {
+                client = client.with_bundle_for(variable, kind.own_host);
+            }
+        }
+        Ok(client)
     }
 
     /// A session that masks every secret in the log of the CI that this is.
@@ -142,6 +156,38 @@ pub(crate) struct Ready {
 /// Selects and exchanges; errors point at the profile's lines.
 pub(crate) async fn exchange(start: &Start, profile: &Profile, patterns: &[String]) -> Result<Ready, Failure> {
     let (session, sources) = select(start, profile, patterns)?;
+    exchange_selected(profile, session, sources).await
+}
+
+/// As [`exchange`], for one child that is to have all of them: what cannot stand together is refused first.
+pub(crate) async fn exchange_for_child(
+    start: &Start,
+    profile: &Profile,
+    patterns: &[String],
+) -> Result<Ready, Failure> {
+    let (session, sources) = select(start, profile, patterns)?;
+    compatible(start, session.context(), &sources).map_err(|error| located(profile, vec![error]))?;
+    exchange_selected(profile, session, sources).await
+}
+
+/// Refuses targets that one child cannot have together, as far as it can be known before the exchange.
+pub(crate) fn compatible(start: &Start, context: &Context, sources: &[Arc<dyn TargetSource>]) -> Result<(), Error> {
+    for kind in start.registry.targets() {
+        let group: Vec<_> = sources
+            .iter()
+            .filter(|source| source.unbound().kind() == kind.kind)
+            .filter_map(|source| Some((source.name(), source.unbound().foreseen(context)?)))
+            .collect();
+        (kind.cloud)().compatible(&group)?;
+    }
+    Ok(())
+}
+
+async fn exchange_selected(
+    profile: &Profile,
+    session: Session,
+    sources: Vec<Arc<dyn TargetSource>>,
+) -> Result<Ready, Failure> {
     let exchanged = match session.exchange_all(&sources).await {
         Ok(exchanged) => exchanged,
         Err(errors) => return Err(located(profile, explained(profile, &session, &sources, errors).await)),

@@ -146,3 +146,13 @@ fn the_file_that_exec_gave_is_found_again() {
     assert!(error.what().contains("/run/token"));
     assert!(AzureCloud.from_env(&fixture(&[], |_| false).context, "azure").unwrap().is_none());
 }
+
+#[test]
+fn two_principals_are_refused_before_anything_is_exchanged() {
+    let group = |changes| [("a", credentials(&[])), ("b", credentials(changes))];
+    assert!(AzureCloud.compatible(&group(&[])).is_ok());
+    let error = AzureCloud.compatible(&group(&[("client_id", "c-2")])).unwrap_err();
+    assert!(error.code() == &codes::CONFLICT && error.what().contains("AZURE_CLIENT_ID"), "{error:?}");
+    let later = group(&[("client_id", "{claim:project_id}")]);
+    assert!(AzureCloud.compatible(&later).is_ok(), "what a claim gives is not known yet");
+}

@@ -13,7 +13,7 @@ use crate::child::value_text;
 use crate::formats::{Format, Variable};
 use crate::private::write_private;
 use crate::report::{Failure, print_result};
-use crate::setup::{Start, exchange};
+use crate::setup::{Start, exchange_for_child};
 
 pub(crate) async fn run(start: &Start, arguments: Env) -> Result<u8, Failure> {
     let file = match (arguments.write, arguments.format.file_variable()) {
@@ -36,7 +36,7 @@ pub(crate) async fn run(start: &Start, arguments: Env) -> Result<u8, Failure> {
         }
     };
     let profile = start.load(&[])?;
-    let ready = exchange(start, &profile, &arguments.targets.target).await?;
+    let ready = exchange_for_child(start, &profile, &arguments.targets.target).await?;
     let surroundings = surroundings(start, &profile, &ready)?;
     let paths = place_files(start, &arguments, &surroundings)?;
     let mut variables: Vec<Variable> = surroundings

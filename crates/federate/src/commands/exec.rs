@@ -8,11 +8,11 @@ use federate_profile::Profile;
 use crate::args::Exec;
 use crate::child::{self, Variables};
 use crate::report::Failure;
-use crate::setup::{Ready, Start, exchange, located};
+use crate::setup::{Ready, Start, exchange_for_child, located};
 
 pub(crate) async fn run(start: &Start, arguments: Exec) -> Result<u8, Failure> {
     let profile = load(start, arguments.az_login, &arguments.targets.target)?;
-    let ready = exchange(start, &profile, &arguments.targets.target).await?;
+    let ready = exchange_for_child(start, &profile, &arguments.targets.target).await?;
     let surroundings = surroundings(start, &profile, &ready)?;
     if arguments.isolate
         && surroundings.files.iter().any(|file| matches!(file.content, federate_core::FileContent::IdToken { .. }))

@@ -157,8 +157,9 @@ fn add_profile(start: &Start, profile: &Profile, ci: &str, stage: &mut Stage) ->
                     Some(Arc::from(located.map_err(|errors| located_in(profile, name, errors))?.document))
                 }
             };
-        for key in ["endpoint_url", "authority_host", "resource_manager_url"] {
-            if let Some(endpoint) = settings.get(key).and_then(|value| value.as_str()) {
+        let kind = start.registry.targets().iter().find(|kind| kind.kind == target.kind());
+        for key in kind.map(|kind| kind.endpoint_keys).unwrap_or_default() {
+            if let Some(endpoint) = settings.get(*key).and_then(|value| value.as_str()) {
                 let line = format!("{endpoint} ({key} of target {name})");
                 if !stage.rerouted.contains(&line) {
                     stage.rerouted.push(line);
