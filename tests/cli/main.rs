@@ -5,6 +5,7 @@
 mod bad_answers;
 mod bad_input;
 mod docs;
+mod doctor;
 mod exec;
 mod formats;
 mod hosts;

@@ -185,10 +185,16 @@ pub(crate) struct Canned {
 
 impl Canned {
     pub(crate) fn answering(answer: impl Into<String>) -> Self {
+        let answer = answer.into();
+        Self::answering_with(|_| answer)
+    }
+
+    /// As [`Canned::answering`], with an answer that names the server's own URL.
+    pub(crate) fn answering_with(answer: impl FnOnce(&str) -> String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let (answer, seen) = (answer.into(), requests.clone());
+        let (answer, seen) = (answer(&url), requests.clone());
         // Ends with the test process.
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {

@@ -83,6 +83,11 @@ pub(crate) fn credentials(operation: &str, response: &Response) -> Result<Sessio
     })
 }
 
+/// Is this STS's own form, be it a refusal?
+pub(crate) fn is_of_sts(response: &Response) -> bool {
+    error(response).is_some() || caller(response).is_ok()
+}
+
 /// `(arn, user id, account)` of GetCallerIdentity.
 pub(crate) fn caller(response: &Response) -> Result<(String, String, String), Error> {
     const OPERATION: &str = "GetCallerIdentity";

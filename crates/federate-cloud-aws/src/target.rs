@@ -1,10 +1,11 @@
 //! One role, and the way to it.
 
 use async_trait::async_trait;
+use federate_core::http::classify_by_status;
 use federate_core::template::is_literal;
 use federate_core::{
     Audiences, Cloud, CloudTarget, Code, Context, Credentials, Error, IdToken, PlaceholderRule, Policy, Principal,
-    Reach, Request, TargetAdapter, codes as core_codes,
+    Probe, Reach, Request, TargetAdapter, codes as core_codes,
 };
 use serde_json::{Map, json};
 
@@ -117,6 +118,12 @@ impl CloudTarget for Aws {
             )
         });
         Ok(std::iter::once(web_identity(&self.settings, &endpoint, token)).chain(hops).collect())
+    }
+
+    fn probes(&self, context: &Context) -> Result<Vec<Probe>, Error> {
+        let request = caller_identity(&self.endpoint(context)?).with_classify(classify_by_status);
+        // Unsigned, so STS refuses it, in its own words.
+        Ok(vec![Probe { request, is_its_own: response::is_of_sts }])
     }
 
     async fn exchange(&self, context: &Context, token: &IdToken) -> Result<Credentials, Error> {

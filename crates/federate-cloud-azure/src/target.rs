@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use federate_core::template::is_literal;
 use federate_core::{
     Audiences, Cloud, CloudTarget, Code, Context, Credentials, Error, Field, IdToken, PlaceholderRule, Policy,
-    Principal, Reach, Request, TargetAdapter,
+    Principal, Probe, Reach, Request, Response, TargetAdapter,
 };
 
 use crate::clouds::{CloudName, is_own_host};
@@ -18,6 +18,14 @@ use crate::{codes, refusal, response, validate, whoami};
 
 /// The assertion type of RFC 7523 section 2.2.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// Which hosts belong to the cloud: what Resource Manager says to anybody.
+const METADATA: &str = "metadata/endpoints?api-version=2022-09-01";
+
+/// Both services answer in JSON, a tenant that does not exist included.
+fn is_json(answer: &Response) -> bool {
+    serde_json::from_slice::<serde_json::Value>(&answer.body).is_ok_and(|body| body.is_object() || body.is_array())
+}
 
 /// An Azure application or user-assigned managed identity that trusts the job's ID token.
 #[derive(Clone, Debug)]
@@ -121,6 +129,19 @@ impl CloudTarget for Azure {
     fn plan(&self, context: &Context, token: Option<&IdToken>) -> Result<Vec<Request>, Error> {
         let place = authority(&self.settings, context);
         self.scopes().iter().map(|scope| self.request(&place, scope, token)).collect()
+    }
+
+    fn probes(&self, context: &Context) -> Result<Vec<Probe>, Error> {
+        let authority = authority(&self.settings, context);
+        let manager = resource_manager(&self.settings);
+        let tenant = if is_literal(&self.settings.tenant_id) { self.settings.tenant_id.as_str() } else { "common" };
+        let discovery = join(&authority, &format!("{tenant}/v2.0/.well-known/openid-configuration"))?;
+        let metadata = join(&manager, METADATA)?;
+        let probe = |what: &str, url, reach| Probe { request: Request::get(what, url, reach), is_its_own: is_json };
+        Ok(vec![
+            probe("Entra's discovery document", discovery, authority.reach),
+            probe("Resource Manager's metadata", metadata, manager.reach),
+        ])
     }
 
     fn foreseen(&self, context: &Context) -> Option<Credentials> {

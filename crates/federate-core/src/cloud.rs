@@ -9,7 +9,7 @@ use crate::child::{ChildEnv, NamePattern};
 use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::error::Error;
-use crate::http::Request;
+use crate::http::{Request, Response};
 use crate::identity::{Audiences, Renewal};
 use crate::policy::Policy;
 use crate::secret::Secret;
@@ -38,6 +38,22 @@ pub trait CloudTarget: Send + Sync + fmt::Debug {
     /// Those of settings that only show now.
     fn plan(&self, context: &Context, token: Option<&IdToken>) -> Result<Vec<Request>, Error>;
 
+    /// Requests that hold no secret and that the target's endpoints answer to anybody, if only with a refusal: they show
+    /// whether an endpoint can be reached, what its clock says, and whether it is itself that answers.
+    ///
+    /// # Errors
+    /// Those of settings that only show now.
+    fn probes(&self, context: &Context) -> Result<Vec<Probe>, Error> {
+        let mut probes: Vec<Probe> = Vec::new();
+        for request in self.plan(context, None)? {
+            if !probes.iter().any(|known| known.request.url == request.url) {
+                let request = Request::get("a look at the endpoint", request.url, request.reach);
+                probes.push(Probe { request, is_its_own: |_| true });
+            }
+        }
+        Ok(probes)
+    }
+
     /// The plain values of the credentials that [`CloudTarget::exchange`] gives, as far as they are known before it;
     /// placeholders stand as written. For [`Cloud::compatible`].
     fn foreseen(&self, _context: &Context) -> Option<Credentials> {
@@ -55,6 +71,15 @@ pub trait CloudTarget: Send + Sync + fmt::Debug {
     /// # Errors
     /// As `exchange`.
     async fn whoami(&self, context: &Context, credentials: &Credentials) -> Result<Principal, Error>;
+}
+
+/// A harmless request for finding out whether an endpoint can be reached.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// The request, which holds no secret.
+    pub request: Request,
+    /// Is this answer in the service's own form? A login page of a proxy is not.
+    pub is_its_own: fn(&Response) -> bool,
 }
 
 /// Who the cloud says the credentials are.

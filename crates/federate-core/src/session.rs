@@ -72,7 +72,14 @@ pub struct Exchanged {
     pub renewal: Renewal,
 }
 
-type Slot = Arc<Mutex<Option<Arc<IdToken>>>>;
+/// A token that was handed out, and whether its audience and times were checked.
+#[derive(Clone)]
+struct Held {
+    token: Arc<IdToken>,
+    is_checked: bool,
+}
+
+type Slot = Arc<Mutex<Option<Held>>>;
 
 /// Tokens and exchanges of one run. One token request for each identity and audience, however many targets need it.
 pub struct Session {
@@ -128,6 +135,22 @@ impl Session {
         self.token_by(&context, identity, audiences, None).await
     }
 
+    /// A token as the provider hands it out, its audience and times not checked: for looking at what is wrong with it.
+    /// The same as [`Session::token`] then checks and gives.
+    ///
+    /// # Errors
+    /// Those of [`IdentityProvider::token`].
+    pub async fn unchecked_token(
+        &self,
+        identity: &BoundIdentity,
+        audiences: &Audiences,
+    ) -> Result<Arc<IdToken>, Error> {
+        let context = self.context.begin_exchange();
+        let slot = self.slot(identity, audiences).await;
+        let mut held = slot.lock().await;
+        self.obtain(&context, identity, audiences, &mut held, None).await.map(|held| held.token)
+    }
+
     /// A token newer than `stale`, where the provider can issue again. The remembered one is replaced.
     ///
     /// # Errors
@@ -149,23 +172,48 @@ impl Session {
         audiences: &Audiences,
         stale: Option<&IdToken>,
     ) -> Result<Arc<IdToken>, Error> {
-        let slot = self.slots.lock().await.entry((identity.name.clone(), audiences.clone())).or_default().clone();
+        let slot = self.slot(identity, audiences).await;
         let mut held = slot.lock().await;
-        if let Some(token) = held.as_ref()
-            && stale.is_none_or(|stale| stale.raw().reveal() != token.raw().reveal())
+        let Held { token, is_checked } = self.obtain(context, identity, audiences, &mut held, stale).await?;
+        if !is_checked {
+            let section = format!("identities.{}", identity.name);
+            let checked = token.check(context.host.now(), audiences).map_err(|error| error.in_section(&section));
+            if checked.is_err() {
+                *held = None;
+            }
+            for warning in checked? {
+                context.reporter.warn(&warning);
+            }
+            *held = Some(Held { token: token.clone(), is_checked: true });
+        }
+        Ok(token)
+    }
+
+    async fn slot(&self, identity: &BoundIdentity, audiences: &Audiences) -> Slot {
+        self.slots.lock().await.entry((identity.name.clone(), audiences.clone())).or_default().clone()
+    }
+
+    /// What the slot holds, unless that is `stale`; else asks the provider, and remembers the answer.
+    async fn obtain(
+        &self,
+        context: &Context,
+        identity: &BoundIdentity,
+        audiences: &Audiences,
+        slot: &mut Option<Held>,
+        stale: Option<&IdToken>,
+    ) -> Result<Held, Error> {
+        if let Some(held) = slot.as_ref()
+            && stale.is_none_or(|stale| stale.raw().reveal() != held.token.raw().reveal())
         {
-            return Ok(token.clone());
+            return Ok(held.clone());
         }
         identity.permitted(context)?;
         let section = format!("identities.{}", identity.name);
         let token = identity.provider.token(context, audiences).await.map_err(|error| error.in_section(&section))?;
         (self.hide)(token.raw());
-        for warning in token.check(context.host.now(), audiences).map_err(|error| error.in_section(&section))? {
-            context.reporter.warn(&warning);
-        }
-        let token = Arc::new(token);
-        *held = Some(token.clone());
-        Ok(token)
+        let held = Held { token: Arc::new(token), is_checked: false };
+        *slot = Some(held.clone());
+        Ok(held)
     }
 
     /// Exchanges for one target.

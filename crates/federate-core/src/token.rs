@@ -153,7 +153,15 @@ impl IdToken {
     /// `token-audience`; `token-expired` when over for more than [`EXPIRY_LEEWAY`]; `token-not-yet-valid` when more than
     /// [`NOT_BEFORE_LEEWAY`] early.
     pub fn check(&self, now: SystemTime, audiences: &Audiences) -> Result<Vec<String>, Error> {
-        let mut warnings = Vec::new();
+        self.check_audience(audiences)?;
+        self.check_times(now)
+    }
+
+    /// Refuses a token for another audience.
+    ///
+    /// # Errors
+    /// `token-audience`.
+    pub fn check_audience(&self, audiences: &Audiences) -> Result<(), Error> {
         let found = self.claims.audiences();
         if !audiences.fits(&found) {
             let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
@@ -161,6 +169,15 @@ impl IdToken {
                 .with_cause(format!("its `aud` is {found}; wanted is {audiences}"))
                 .with_help(format!("have the CI system issue the token with the audience {}, or set `audience` in the target to what the cloud accepts", audiences.first())));
         }
+        Ok(())
+    }
+
+    /// Refuses a token whose time is over or has not begun; returns warnings for what the cloud has to decide.
+    ///
+    /// # Errors
+    /// `token-malformed` without `exp`, `token-expired`, `token-not-yet-valid`; see [`IdToken::check`].
+    pub fn check_times(&self, now: SystemTime) -> Result<Vec<String>, Error> {
+        let mut warnings = Vec::new();
         let now = unix_seconds(now);
         let Some(expiry) = self.claims.seconds("exp") else {
             return Err(Error::new(

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use federate_core::policy::is_loopback;
 use federate_core::{Body, Env, Error, Field, Http, Method, NetworkSettings, Outcome, Request, Response, codes};
 use reqwest::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use url::Url;
 
 use crate::failure::Route;
 use crate::proxy::ProxyRule;
@@ -18,6 +19,15 @@ use crate::{failure, retry};
 
 /// The most that an answer may hold.
 const BODY_LIMIT: usize = 1024 * 1024;
+
+/// How requests to a host go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// `the proxy HOST:PORT`, `the sandbox at HOST:PORT`; `None` for the straight way. Without user name and password.
+    pub via: Option<String>,
+    /// Whose certificates are trusted, in the order in which they are asked: `SSL_CERT_FILE=/etc/ca.pem`.
+    pub roots: Vec<String>,
+}
 
 /// The network, by federate's policy. Building it reads no file and opens no connection.
 pub struct Client {
@@ -136,11 +146,32 @@ impl Client {
         Ok(prepared)
     }
 
-    fn route(&self, request: &Request) -> Route {
-        let via = match &self.rerouting {
+    /// How a request to this URL goes, without sending one.
+    pub fn way(&self, url: &Url) -> Way {
+        Way { via: self.via(url), roots: self.roots.shown_for(url.host_str().unwrap_or_default()) }
+    }
+
+    /// Certificate files that are named and cannot be used. Reads them.
+    pub fn roots_problems(&self) -> Vec<Error> {
+        self.roots
+            .problems()
+            .iter()
+            .map(|found| {
+                let what = format!("the certificates of {} cannot be used", found.named);
+                failure::roots(&what, found)
+            })
+            .collect()
+    }
+
+    fn via(&self, url: &Url) -> Option<String> {
+        match &self.rerouting {
             Some(rerouting) => Some(format!("the sandbox at {}", rerouting.authority())),
-            None => self.proxy.as_ref().and_then(|rule| rule.shown_for(&request.url)),
-        };
+            None => self.proxy.as_ref().and_then(|rule| rule.shown_for(url)),
+        }
+    }
+
+    fn route(&self, request: &Request) -> Route {
+        let via = self.via(&request.url);
         Route { via, connect_timeout: self.settings.connect_timeout.0 }
     }
 
@@ -233,7 +264,6 @@ impl fmt::Debug for Client {
 #[cfg(test)]
 mod tests {
     use federate_core::{Reach, Secret};
-    use url::Url;
 
     use super::*;
 
@@ -298,6 +328,26 @@ mod tests {
         assert_eq!(header(&prepared, "host"), Some("sts.example.test"));
         let signed = post("https://sts.example.test/").with_header("host", "signed.example.test");
         assert_eq!(header(&client(&env).prepare(&signed).unwrap(), "host"), Some("signed.example.test"));
+    }
+
+    #[test]
+    fn the_way_names_proxy_and_roots_without_secrets() {
+        let url = Url::parse("https://sts.example.test/").unwrap();
+        assert_eq!(client(&[]).way(&url), Way { via: None, roots: vec!["the system's certificates".to_owned()] });
+        let env = [
+            ("HTTPS_PROXY", "http://user:canary@proxy.example:3128"),
+            ("SSL_CERT_FILE", "/nowhere/ca.pem"),
+            ("AWS_CA_BUNDLE", "/nowhere/aws.pem"),
+        ];
+        let client = client(&env).with_bundle_for("AWS_CA_BUNDLE", |host| host == "sts.example.test");
+        let way = client.way(&url);
+        assert_eq!(way.via.as_deref(), Some("the proxy proxy.example:3128"));
+        assert_eq!(way.roots, ["AWS_CA_BUNDLE=/nowhere/aws.pem"]);
+        let other = client.way(&Url::parse("https://other.test").unwrap());
+        assert_eq!(other.roots, ["SSL_CERT_FILE=/nowhere/ca.pem"]);
+        let problems = client.roots_problems();
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems[0].what().contains("AWS_CA_BUNDLE=/nowhere/aws.pem"), "{problems:?}");
     }
 
     #[test]

@@ -56,23 +56,26 @@ pub(crate) fn from_transport(request: &Request, route: &Route, error: reqwest::E
         .with_help("check the network, the firewall, and HTTPS_PROXY and NO_PROXY")
 }
 
+/// Trusted certificates that cannot be used.
+pub(crate) fn roots(what: &str, problem: &RootsProblem) -> Error {
+    let error = Error::new(&codes::NETWORK_TLS, what).with_cause(problem.why.clone());
+    match problem.setting {
+        Some(setting) => {
+            error.with_setting(setting).with_help("name a PEM file of certificates, or remove the setting")
+        }
+        None => error.with_help(
+            "name a PEM file of certificates, or unset the variable; SSL_CERT_FILE and SSL_CERT_DIR replace the \
+             system's certificates",
+        ),
+    }
+}
+
 fn from_tls(request: &Request, through: &str, error: &rustls::Error) -> Error {
     let host = host(request);
     if let rustls::Error::Other(other) = error
         && let Some(problem) = other.0.downcast_ref::<RootsProblem>()
     {
-        let error =
-            Error::new(&codes::NETWORK_TLS, format!("{host} cannot be verified: {} cannot be used", problem.named))
-                .with_cause(problem.why.clone());
-        return match problem.setting {
-            Some(setting) => {
-                error.with_setting(setting).with_help("name a PEM file of certificates, or remove the setting")
-            }
-            None => error.with_help(
-                "name a PEM file of certificates, or unset the variable; SSL_CERT_FILE and SSL_CERT_DIR replace the \
-                 system's certificates",
-            ),
-        };
+        return roots(&format!("{host} cannot be verified: {} cannot be used", problem.named), problem);
     }
     let rustls::Error::InvalidCertificate(certificate) = error else {
         return Error::new(&codes::NETWORK_TLS, format!("no TLS connection to {host}{through} for {}", request.what))

@@ -10,6 +10,6 @@ mod retry;
 mod roots;
 mod server;
 
-pub use client::Client;
+pub use client::{Client, Way};
 pub use reroute::{Rerouting, rerouting};
 pub use server::{Answer, Handler, Incoming, LoopbackServer, ServerTls};

@@ -72,6 +72,41 @@ impl RootSources {
     }
 }
 
+impl RootSources {
+    /// The stores that count for a host, in the order in which they are asked, as `NAME=PATH` or in words.
+    pub(crate) fn shown_for(&self, host: &str) -> Vec<String> {
+        let named = |name: &str, path: &Path| format!("{name}={}", path.display());
+        if let Some(ca) = &self.sandbox {
+            return vec![named(CA_VARIABLE, ca)];
+        }
+        let mut shown: Vec<String> = self.extra.iter().map(|path| named(CA_FILE, path)).collect();
+        if let Some(bundle) = self.bundles.iter().find(|bundle| (bundle.is_for)(host)) {
+            shown.push(named(bundle.variable, &bundle.file));
+            return shown;
+        }
+        match (&self.file, self.directories.as_slice()) {
+            (None, []) => shown.push("the system's certificates".to_owned()),
+            (file, directories) => {
+                shown.extend(file.iter().map(|path| named("SSL_CERT_FILE", path)));
+                shown.extend(directories.iter().map(|path| named("SSL_CERT_DIR", path)));
+            }
+        }
+        shown
+    }
+
+    /// Files that are named and cannot be used, whatever host they are for.
+    pub(crate) fn problems(&self) -> Vec<RootsProblem> {
+        let sandbox = self.sandbox.iter().map(|path| from_file(CA_VARIABLE, None, path));
+        let extra = self.extra.iter().map(|path| from_file(CA_FILE, Some(CA_FILE_SETTING), path));
+        let bundles = self.bundles.iter().map(|bundle| from_file(bundle.variable, None, &bundle.file));
+        let system = (self.file.is_some() || !self.directories.is_empty()).then(|| system_roots(self));
+        sandbox.chain(extra).chain(bundles).chain(system).filter_map(Result::err).collect()
+    }
+}
+
+const CA_FILE: &str = "[network] ca_file";
+const CA_FILE_SETTING: &str = "network.ca_file";
+
 /// One store, loaded when it is first asked.
 #[derive(Default)]
 struct Layer(OnceLock<Result<Arc<WebPkiServerVerifier>, RootsProblem>>);
@@ -123,7 +158,7 @@ impl LayeredVerifier {
             return check(&*self.verifier(&self.sandbox, || from_file(CA_VARIABLE, None, ca))?);
         }
         if let Some(extra) = &self.sources.extra {
-            let load = || from_file("[network] ca_file", Some("network.ca_file"), extra);
+            let load = || from_file(CA_FILE, Some(CA_FILE_SETTING), extra);
             let answer = check(&*self.verifier(&self.extra, load)?);
             if !is_stranger(&answer) {
                 return answer;

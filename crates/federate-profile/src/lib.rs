@@ -28,6 +28,7 @@ mod trust;
 pub use codes::ALL as CODES;
 pub use list::{Listed, list, validate};
 pub use load::{LoadOptions, load};
+pub use offline::context as offline_context;
 pub use profile::{Effective, Profile};
 pub use registry::{IdentityKind, Registry, TargetKind};
 pub use schema::{reference, schema};

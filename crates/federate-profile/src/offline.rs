@@ -10,7 +10,7 @@ use federate_core::{Context, Error, Host, Http, Policy, Reporter, Request, Respo
 use crate::load::LoadOptions;
 
 /// Lets adapters look at the environment and at nothing else.
-pub(crate) fn context(options: &LoadOptions, policy: Policy) -> Context {
+pub fn context(options: &LoadOptions, policy: Policy) -> Context {
     Context {
         env: options.env.clone(),
         host: Arc::new(Nothing),

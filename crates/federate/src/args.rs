@@ -88,6 +88,8 @@ pub(crate) enum Command {
     CredentialProcess(Targets),
     /// Ask each cloud who the credentials are.
     Whoami(Targets),
+    /// Walk the whole way of a token and say at each step what holds, what does not, and what to change.
+    Doctor(Doctor),
     /// Show the ID token's claims, its signature verified where the issuer can be reached.
     Token(Token),
     /// Show what would be asked of whom, without the network.
@@ -170,6 +172,22 @@ pub(crate) struct Env {
     /// Put secrets into a dotenv artifact (`-f gitlab`), which others can download.
     #[arg(long, env = "FEDERATE_ALLOW_ARTIFACT_SECRETS")]
     pub(crate) allow_artifact_secrets: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) targets: Targets,
+    /// Judge the targets' trust by these claims, `-` for stdin, where no token can be had: a token's payload, or what
+    /// `federate token -o json` printed. Nothing is exchanged then.
+    #[arg(long, env = "FEDERATE_CLAIMS", value_name = "FILE")]
+    pub(crate) claims: Option<PathBuf>,
+    /// Ask nobody: do only what needs no network.
+    #[arg(long, env = "FEDERATE_OFFLINE")]
+    pub(crate) offline: bool,
+    /// How long one step may take.
+    #[arg(long, env = "FEDERATE_TIMEOUT", default_value = "5s", value_name = "DURATION")]
+    pub(crate) timeout: HumanDuration,
 }
 
 #[derive(Clone, Debug, Args)]

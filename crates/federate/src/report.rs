@@ -38,6 +38,11 @@ impl Failure {
         (!errors.is_empty()).then(|| Self::new(errors))
     }
 
+    /// The errors alone.
+    pub(crate) fn into_errors(self) -> Vec<Error> {
+        self.errors
+    }
+
     /// How to print it.
     pub(crate) fn with_output(mut self, output: Output) -> Self {
         self.output = output;

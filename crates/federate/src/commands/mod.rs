@@ -2,8 +2,10 @@
 
 mod adapters;
 mod credential_process;
+mod doctor;
 mod env;
 mod exec;
+mod issuer;
 mod manual;
 mod plan;
 mod profile;
@@ -41,6 +43,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         }
         Command::Env(arguments) => block_on(env::run(&start, arguments)),
         Command::CredentialProcess(targets) => block_on(credential_process::run(&start, targets)),
+        Command::Doctor(arguments) => block_on(doctor::run(&start, arguments)),
         Command::Whoami(targets) => block_on(whoami::run(&start, targets)),
         Command::Token(arguments) => block_on(token::run(&start, arguments)),
         Command::Plan(targets) => plan::run(&start, targets),
@@ -63,7 +66,10 @@ fn block_on<F: Future<Output = Result<u8, Failure>>>(future: F) -> Result<u8, Fa
         .enable_all()
         .build()
         .map_err(|error| Error::new(&codes::USAGE, "the runtime cannot be started").with_cause(error.to_string()))?;
-    runtime.block_on(future)
+    let result = runtime.block_on(future);
+    // A name that is still being resolved must not hold up the exit.
+    runtime.shutdown_background();
+    result
 }
 
 /// A result that could not be written.

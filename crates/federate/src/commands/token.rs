@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use federate_core::jwks::Jwks;
-use federate_core::{Audiences, Context, Error, IdToken, Issuer, Reach, Reporter as _, Request, codes};
+use federate_core::{Audiences, Context, Error, IdToken, Issuer, Reporter as _, codes};
 use serde_json::{Value as Json, json};
-use url::Url;
 
-use super::written;
+use super::{issuer, written};
 use crate::args::Token;
 use crate::report::{Failure, Output, pretty, print_result, stdout_is_terminal};
 use crate::setup::{Start, located};
@@ -87,34 +86,8 @@ async fn signature(context: &Context, issuer: &Issuer, token: &IdToken) -> Resul
     }
 }
 
-async fn keys(context: &Context, configured: &Issuer, token: &IdToken) -> Result<Jwks, Error> {
-    // The token's own issuer is followed only as far as the expected one reaches: an enterprise's path below it.
-    let issuer = token.claims().issuer().filter(|issuer| {
-        issuer.strip_prefix(configured.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    });
-    let issuer = issuer.and_then(|issuer| Issuer::parse(issuer).ok()).unwrap_or_else(|| configured.clone());
-    let invalid = |what: &str| Error::new(&codes::RESPONSE_INVALID, format!("the issuer's {what} cannot be read"));
-    let discovery = issuer.discovery_url().ok_or_else(|| invalid("address"))?;
-    // These requests carry nothing secret, so the rule about hosts does not bind them; https does.
-    let document = get(context, "OpenID discovery", discovery).await?;
-    let document: Json = serde_json::from_slice(&document).map_err(|_| invalid("discovery document"))?;
-    let url = document
-        .get("jwks_uri")
-        .and_then(Json::as_str)
-        .and_then(|text| Url::parse(text).ok())
-        .ok_or_else(|| invalid("jwks_uri"))?;
-    if url.scheme() != "https" && url.host().as_ref().is_none_or(|host| !federate_core::policy::is_loopback(host)) {
-        return Err(invalid("jwks_uri (it is not https)"));
-    }
-    Jwks::parse(&get(context, "JWKS", url).await?)
-}
-
-async fn get(context: &Context, what: &str, url: Url) -> Result<Vec<u8>, Error> {
-    let host = url.host_str().unwrap_or_default().to_owned();
-    let response = context.http.send(&Request::get(what, url, Reach::BuiltIn), context.deadline).await?;
-    if response.status == 200 {
-        Ok(response.body)
-    } else {
-        Err(Error::new(&codes::SERVICE_ERROR, format!("{host} answered {} to {what}", response.status)))
-    }
+async fn keys(context: &Context, expected: &Issuer, token: &IdToken) -> Result<Jwks, Error> {
+    let issuer = issuer::followed(expected, token.claims());
+    let discovery = issuer::read(&issuer, &issuer::ask(context, &issuer).await?)?;
+    issuer::keys(context, &discovery.keys).await
 }

@@ -98,7 +98,7 @@ pub(crate) fn document(path: &Path, cloud: Option<&str>, only: Option<&str>, how
 }
 
 /// A payload: a token's claims, what `federate token -o json` prints, or the token itself.
-pub(super) fn claims(path: &Path) -> Result<Claims, Error> {
+pub(crate) fn claims(path: &Path) -> Result<Claims, Error> {
     let text = text(path)?;
     let text = text.trim();
     if IdToken::looks_like_one(text) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
 use federate_core::{Error, Reporter as _, codes};
+use federate_profile::Profile;
 use federate_trust::{Finding, Severity};
 use serde_json::json;
 
@@ -15,9 +16,9 @@ use crate::report::{Failure, Output, pretty, print_styled};
 use crate::setup::Start;
 
 /// A finding and the file that it is in.
-pub(super) struct InFile {
-    pub(super) file: String,
-    pub(super) finding: Finding,
+pub(crate) struct InFile {
+    pub(crate) file: String,
+    pub(crate) finding: Finding,
 }
 
 /// A file to look at, and what is meant to be in it.
@@ -37,32 +38,14 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
     let mut unused: BTreeSet<String> = ignored.iter().map(|id| format!("--ignore {id}")).collect();
     let mut left_out = 0_usize;
     for subject in &subjects {
-        let mut documents = match input::documents(&subject.path, subject.cloud.as_deref()) {
-            Ok(documents) => documents,
+        match look(subject) {
+            Ok(seen) => {
+                found.extend(seen.found);
+                left_out += seen.left_out;
+                unused.extend(seen.unused);
+            }
             // The other files are looked at all the same; every problem is reported in one go.
-            Err(errors) => {
-                failures.push(errors.into());
-                continue;
-            }
-        };
-        documents.retain(|located| subject.only.as_ref().is_none_or(|only| located.place.contains(only.as_str())));
-        let name = |id: &str| match &subject.target {
-            Some(target) => format!("targets.{target}.trust.ignore.{id}"),
-            None => format!("--ignore {id}"),
-        };
-        unused.extend(subject.ignore.iter().map(|id| name(id)));
-        for located in documents {
-            for mut finding in located.document.lint() {
-                if subject.ignore.contains(finding.id) {
-                    unused.remove(&name(finding.id));
-                    left_out += 1;
-                    continue;
-                }
-                if !located.place.is_empty() {
-                    finding.place = format!("{}, {}", located.place, finding.place);
-                }
-                found.push(InFile { file: subject.path.display().to_string(), finding });
-            }
+            Err(errors) => failures.push(errors.into()),
         }
     }
     if let Some(failure) = Failure::joined(failures) {
@@ -103,17 +86,69 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
     Ok(if kept.iter().any(|one| one.finding.severity >= limit) { FOUND } else { 0 })
 }
 
+/// What is in one file.
+struct Seen {
+    found: Vec<InFile>,
+    left_out: usize,
+    unused: Vec<String>,
+}
+
+fn look(subject: &Subject) -> Result<Seen, Vec<Error>> {
+    let mut documents = input::documents(&subject.path, subject.cloud.as_deref())?;
+    documents.retain(|located| subject.only.as_ref().is_none_or(|only| located.place.contains(only.as_str())));
+    let name = |id: &str| match &subject.target {
+        Some(target) => format!("targets.{target}.trust.ignore.{id}"),
+        None => format!("--ignore {id}"),
+    };
+    let mut unused: BTreeSet<&str> = subject.ignore.iter().map(String::as_str).collect();
+    let mut seen = Seen { found: Vec::new(), left_out: 0, unused: Vec::new() };
+    for located in documents {
+        for mut finding in located.document.lint() {
+            if subject.ignore.contains(finding.id) {
+                unused.remove(finding.id);
+                seen.left_out += 1;
+                continue;
+            }
+            if !located.place.is_empty() {
+                finding.place = format!("{}, {}", located.place, finding.place);
+            }
+            seen.found.push(InFile { file: subject.path.display().to_string(), finding });
+        }
+    }
+    seen.unused = unused.into_iter().map(name).collect();
+    Ok(seen)
+}
+
+/// The findings in the file that a target names as its trust; `None` where it names none.
+///
+/// # Errors
+/// `trust-document`, and those of reading the file.
+pub(crate) fn of_target(profile: &Profile, target: &str) -> Option<Result<Vec<InFile>, Vec<Error>>> {
+    subject(profile, target).map(|subject| look(&subject).map(|seen| seen.found))
+}
+
+fn subject(profile: &Profile, target: &str) -> Option<Subject> {
+    let section = profile.trust(target)?;
+    Some(Subject {
+        path: section.policy.clone()?,
+        cloud: profile.target_kind(target).map(str::to_owned),
+        only: section.only.clone(),
+        ignore: section.ignore.keys().cloned().collect(),
+        target: Some(target.to_owned()),
+    })
+}
+
 /// The files named, else those that the profile's targets name.
 fn subjects(start: &Start, arguments: &Lint) -> Result<Vec<Subject>, Failure> {
     if !arguments.files.is_empty() {
-        let subject = |path: &PathBuf| Subject {
+        let given = |path: &PathBuf| Subject {
             path: path.clone(),
             cloud: arguments.cloud.clone(),
             only: None,
             ignore: BTreeSet::new(),
             target: None,
         };
-        return Ok(arguments.files.iter().map(subject).collect());
+        return Ok(arguments.files.iter().map(given).collect());
     }
     let profile = start.load(&[])?;
     let names = if arguments.targets.target.is_empty() {
@@ -121,18 +156,7 @@ fn subjects(start: &Start, arguments: &Lint) -> Result<Vec<Subject>, Failure> {
     } else {
         profile.matching(&arguments.targets.target)?
     };
-    let mut subjects = Vec::new();
-    for name in names {
-        let Some(section) = profile.trust(&name) else { continue };
-        let Some(path) = &section.policy else { continue };
-        subjects.push(Subject {
-            path: path.clone(),
-            cloud: profile.target_kind(&name).map(str::to_owned),
-            only: section.only.clone(),
-            ignore: section.ignore.keys().cloned().collect(),
-            target: Some(name),
-        });
-    }
+    let subjects: Vec<Subject> = names.iter().filter_map(|name| subject(&profile, name)).collect();
     if subjects.is_empty() {
         return Err(Error::new(&codes::USAGE, "no FILE is given, and no target names its trust")
             .with_help("name a file, or add `policy = \"trust/deploy.json\"` to [targets.NAME.trust]")

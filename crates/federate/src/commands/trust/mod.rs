@@ -10,9 +10,12 @@ mod refusal;
 mod sarif;
 mod test;
 
+pub(crate) use input::claims;
 #[cfg(feature = "sandbox")]
 pub(crate) use input::document;
-pub(crate) use refusal::explained;
+pub(crate) use lint::of_target as lint_target;
+pub(crate) use own::of_target as trust_of_target;
+pub(crate) use refusal::{explained, sentence};
 
 use crate::args::Trust;
 use crate::report::Failure;

@@ -7,18 +7,18 @@ use federate_trust::{Job, Located, Verdict};
 use super::{allow, input};
 
 /// A target's trust.
-pub(super) struct Trusted {
+pub(crate) struct Trusted {
     /// The `allow` list.
-    pub(super) entries: Vec<ClaimPattern>,
+    pub(crate) entries: Vec<ClaimPattern>,
     /// The deployed configuration, where the section names its file.
-    pub(super) document: Option<(String, Located)>,
+    pub(crate) document: Option<(String, Located)>,
 }
 
 /// Reads a target's trust.
 ///
 /// # Errors
 /// Of the `allow` list and of the file, with the setting to look at.
-pub(super) fn of_target(profile: &Profile, context: &Context, name: &str) -> Result<Trusted, Vec<Error>> {
+pub(crate) fn of_target(profile: &Profile, context: &Context, name: &str) -> Result<Trusted, Vec<Error>> {
     let entries = profile.allow(context, name)?;
     let section = profile.trust(name);
     let document = match section.and_then(|section| Some((section, section.policy.as_deref()?))) {
@@ -40,17 +40,17 @@ pub(super) fn of_target(profile: &Profile, context: &Context, name: &str) -> Res
 
 impl Trusted {
     /// Does the section say anything at all?
-    pub(super) fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         self.document.is_some() || !self.entries.is_empty()
     }
 
     /// What it is called in sentences.
-    pub(super) fn source(&self) -> &str {
+    pub(crate) fn source(&self) -> &str {
         self.document.as_ref().map_or("trust.allow", |(file, _)| file)
     }
 
     /// Decides: by the deployed configuration where it is known, else by the `allow` list.
-    pub(super) fn evaluate(&self, audiences: &Audiences, job: &Job) -> Verdict {
+    pub(crate) fn evaluate(&self, audiences: &Audiences, job: &Job) -> Verdict {
         let meant = allow::evaluate(&self.entries, audiences, &job.claims);
         let Some((file, located)) = &self.document else { return meant };
         let mut verdict = located.document.evaluate(job);

@@ -56,7 +56,7 @@ async fn advice(profile: &Profile, session: &Session, source: &dyn TargetSource)
 }
 
 /// What a verdict says about a refusal, the condition that failed last.
-fn sentence(trust: &str, verdict: &Verdict) -> String {
+pub(crate) fn sentence(trust: &str, verdict: &Verdict) -> String {
     if verdict.is_allowed() {
         return format!(
             "{trust} lets this token in, so what is deployed differs from it: compare the two (is it applied, to this account, for this issuer?)"
