@@ -180,6 +180,39 @@ fn github_without_the_permission() {
 }
 
 #[test]
+fn github_is_asked_for_one_token_and_no_secret_shows() {
+    let sts = Canned::answering(sts_success());
+    let mut token = String::new();
+    let github = Canned::answering_with(|url| {
+        let issuer = format!("{url}/_services/token");
+        token = jwt(&json!({
+            "iss": issuer, "aud": "sts.amazonaws.com", "sub": "repo:o/r:ref:refs/heads/main", "jti": "1",
+            "iat": now(), "nbf": now() - 300, "exp": now() + 300,
+        }));
+        let document = json!({"issuer": issuer, "jwks_uri": format!("{url}/keys"), "keys": [], "value": token});
+        http("200 OK", "application/json", &document.to_string())
+    });
+    let mut workshop = Workshop::new();
+    workshop
+        .profile("base", &aws_base(&sts.url))
+        .set("GITHUB_ACTIONS", "true")
+        .set("GITHUB_SERVER_URL", &github.url)
+        .set("ACTIONS_ID_TOKEN_REQUEST_URL", &format!("{}/ask?v=1", github.url))
+        .set("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "eyJcanaryBearer.eyJ.x");
+    for output in ["json", "text"] {
+        let done = workshop.run_quietly(&["doctor", "-v", "-o", output]);
+        assert!(done.stdout.contains("exchanged for credentials until 2099"), "{}{}", done.stdout, done.stderr);
+        let shown = format!("{}{}", done.stdout, done.stderr.replace(&format!("::add-mask::{token}"), ""));
+        assert!(!shown.contains(&token), "{shown}");
+    }
+    let asked = github.requests().iter().filter(|request| request.starts_with("GET /ask?")).count();
+    assert_eq!(asked, 2, "one for each run");
+    let offline = report(&workshop.run_quietly(&["doctor", "--offline", "-o", "json"]));
+    assert_statuses(&offline, &[("token", "skip"), ("issuer", "skip"), ("endpoint", "skip"), ("exchange", "skip")]);
+    assert_eq!(github.requests().iter().filter(|request| request.starts_with("GET /ask?")).count(), 2);
+}
+
+#[test]
 fn every_problem_of_the_profile_and_what_does_not_depend_on_it() {
     let mut workshop = Workshop::new();
     workshop
@@ -228,6 +261,18 @@ fn a_dead_network_is_told_and_the_rest_goes_on() {
     assert!(issuer["detail"].as_str().unwrap().contains("the clouds fetch"), "{issuer:#}");
     assert!(checks(&report, "environment")[0]["what"].as_str().unwrap().contains("AWS_ROLE_ARN"), "{report:#}");
     assert!(!report.to_string().contains("role/other"), "values are not shown: {report:#}");
+}
+
+#[test]
+fn a_server_that_never_answers_costs_no_more_than_the_time_out() {
+    // Connections wait in the backlog of a listener that accepts none.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let report = report(&job(&url, &url, json!({})).run_quietly(&["doctor", "--timeout", "1s", "-o", "json"]));
+    assert_statuses(&report, &[("token", "ok"), ("issuer", "fail"), ("endpoint", "fail"), ("exchange", "skip")]);
+    for id in ["issuer", "endpoint"] {
+        assert!(checks(&report, id)[0]["what"].as_str().unwrap().contains("network-timeout"), "{report:#}");
+    }
 }
 
 #[test]

@@ -325,6 +325,20 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_is_unsigned_and_knows_sts() {
+        let fixture = fixture(&[], Aws::is_own_host);
+        let probes =
+            aws(json!({"chain": [{"role_arn": "arn:aws:iam::444455556666:role/hub"}]})).probes(&fixture.context);
+        let [probe] = &probes.unwrap()[..] else { panic!("one endpoint") };
+        assert_eq!(probe.request.encoded_form().unwrap().reveal(), "Action=GetCallerIdentity&Version=2011-06-15");
+        assert!(probe.request.headers.iter().all(|(name, _)| name == "content-type"), "nothing secret");
+        let answer = |body: &str| federate_core::Response { status: 403, headers: Vec::new(), body: body.into() };
+        let refusal =
+            "<ErrorResponse><Error><Code>MissingAuthenticationToken</Code><Message>m</Message></Error></ErrorResponse>";
+        assert!((probe.is_its_own)(&answer(refusal)) && !(probe.is_its_own)(&answer("<html>Log in</html>")));
+    }
+
+    #[test]
     fn the_audience_is_customary_unless_set() {
         assert_eq!(aws(json!({})).audiences(None).first(), AUDIENCE);
         assert_eq!(aws(json!({})).audiences(Some("https://gitlab.com")).first(), "https://gitlab.com");

@@ -329,6 +329,24 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn probes_hold_no_secret_and_know_the_services() {
+        let probes = azure(json!({})).probes(&fixture(&[], is_own_host).context).unwrap();
+        let urls: Vec<&str> = probes.iter().map(|probe| probe.request.url.as_str()).collect();
+        assert_eq!(
+            urls,
+            [
+                "https://login.microsoftonline.com/00000000-0000-0000-0000-000000000001/v2.0/.well-known/openid-configuration",
+                "https://management.azure.com/metadata/endpoints?api-version=2022-09-01",
+            ]
+        );
+        let answer = |body: &str| Response { status: 200, headers: Vec::new(), body: body.into() };
+        for probe in &probes {
+            assert!(probe.request.headers.is_empty() && matches!(probe.request.body, federate_core::Body::Empty));
+            assert!((probe.is_its_own)(&answer("{}")) && !(probe.is_its_own)(&answer("<html>Log in</html>")));
+        }
+    }
+
+    #[test]
     fn policy_and_plan_need_no_network() {
         let fixture = fixture(&[], is_own_host);
         let policy = Policy {

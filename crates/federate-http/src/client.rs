@@ -15,6 +15,7 @@ use crate::failure::Route;
 use crate::proxy::ProxyRule;
 use crate::reroute::{Rerouting, rerouting};
 use crate::roots::{HostBundle, LayeredVerifier, RootSources};
+use crate::strangers::Strangers;
 use crate::{failure, retry};
 
 /// The most that an answer may hold.
@@ -35,6 +36,7 @@ pub struct Client {
     proxy: Option<ProxyRule>,
     rerouting: Option<Rerouting>,
     roots: RootSources,
+    strangers: Strangers,
     env: Env,
     inner: OnceLock<Result<reqwest::Client, Error>>,
 }
@@ -52,7 +54,15 @@ impl Client {
             rerouting.as_ref().map(|rerouting| rerouting.ca_file.as_path()),
         );
         let proxy = if rerouting.is_some() { None } else { ProxyRule::from_env(env)? };
-        Ok(Self { settings: settings.clone(), proxy, rerouting, roots, env: env.clone(), inner: OnceLock::new() })
+        Ok(Self {
+            settings: settings.clone(),
+            proxy,
+            rerouting,
+            roots,
+            strangers: Strangers::default(),
+            env: env.clone(),
+            inner: OnceLock::new(),
+        })
     }
 
     /// Lets a variable of a cloud's own SDKs (`AWS_CA_BUNDLE`) name the roots for that cloud's hosts, and for loopback.
@@ -71,7 +81,7 @@ impl Client {
     fn build(&self) -> Result<reqwest::Client, Error> {
         let failed = |why: String| Error::new(&codes::NETWORK_TLS, "the network cannot be set up").with_cause(why);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = Arc::new(LayeredVerifier::new(provider.clone(), self.roots.clone()));
+        let verifier = Arc::new(LayeredVerifier::new(provider.clone(), self.roots.clone(), self.strangers.clone()));
         let tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| failed(error.to_string()))?
@@ -172,7 +182,7 @@ impl Client {
 
     fn route(&self, request: &Request) -> Route {
         let via = self.via(&request.url);
-        Route { via, connect_timeout: self.settings.connect_timeout.0 }
+        Route { via, connect_timeout: self.settings.connect_timeout.0, strangers: self.strangers.clone() }
     }
 
     /// One try, without regard to what the answer means.

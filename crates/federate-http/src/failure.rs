@@ -8,14 +8,17 @@ use federate_core::{Error, HumanDuration, Request, codes};
 use rustls::CertificateError;
 
 use crate::roots::RootsProblem;
+use crate::strangers::Strangers;
 
 /// How a request was led, for the words of an error.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Route {
     /// `the proxy HOST:PORT`, `the sandbox at HOST:PORT`; `None` for the straight way.
     pub(crate) via: Option<String>,
     /// How long making a connection was allowed to take.
     pub(crate) connect_timeout: Duration,
+    /// Who signed the certificates that were not accepted.
+    pub(crate) strangers: Strangers,
 }
 
 /// An error of the transport, in our words.
@@ -25,7 +28,8 @@ pub(crate) fn from_transport(request: &Request, route: &Route, error: reqwest::E
     let host = host(request);
     let through = route.via.as_ref().map(|via| format!(" through {via}")).unwrap_or_default();
     if let Some(tls) = chain.iter().find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
-        return from_tls(request, &through, tls);
+        let signer = request.url.host_str().and_then(|host| route.strangers.of(host.trim_matches(['[', ']'])));
+        return from_tls(request, &through, signer.as_deref(), tls);
     }
     let cause = words(&chain);
     if error.is_timeout() {
@@ -70,7 +74,7 @@ pub(crate) fn roots(what: &str, problem: &RootsProblem) -> Error {
     }
 }
 
-fn from_tls(request: &Request, through: &str, error: &rustls::Error) -> Error {
+fn from_tls(request: &Request, through: &str, signer: Option<&str>, error: &rustls::Error) -> Error {
     let host = host(request);
     if let rustls::Error::Other(other) = error
         && let Some(problem) = other.0.downcast_ref::<RootsProblem>()
@@ -86,7 +90,7 @@ fn from_tls(request: &Request, through: &str, error: &rustls::Error) -> Error {
         &codes::NETWORK_TLS,
         format!("the certificate of {host}{through} was not accepted for {}", request.what),
     )
-    .with_cause(words_for_certificate(certificate));
+    .with_cause(words_for_certificate(certificate, signer));
     match certificate {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => refused.with_help(
             "behind a proxy that inspects TLS, or with a private CA, name the CA's certificate in `[network] ca_file` of \
@@ -105,7 +109,7 @@ fn from_tls(request: &Request, through: &str, error: &rustls::Error) -> Error {
     }
 }
 
-fn words_for_certificate(error: &CertificateError) -> String {
+fn words_for_certificate(error: &CertificateError, signer: Option<&str>) -> String {
     let words = match error {
         CertificateError::UnknownIssuer => "it is signed by an authority that is not trusted here",
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
@@ -115,7 +119,12 @@ fn words_for_certificate(error: &CertificateError) -> String {
         CertificateError::Revoked => "it has been revoked",
         _ => "it cannot be verified",
     };
-    format!("{words} ({error})")
+    match (error, signer) {
+        (CertificateError::UnknownIssuer | CertificateError::BadSignature, Some(signer)) => {
+            format!("{words}: {signer} ({error})")
+        }
+        _ => format!("{words} ({error})"),
+    }
 }
 
 /// The error and everything below it. `io::Error::source` skips the error that it wraps; this does not.
@@ -258,7 +267,7 @@ mod tests {
             (CertificateError::NotValidForName, "another name", "spelling"),
             (CertificateError::BadEncoding, "cannot be verified", "spelling"),
         ] {
-            let error = from_tls(&request(), "", &rustls::Error::InvalidCertificate(certificate));
+            let error = from_tls(&request(), "", None, &rustls::Error::InvalidCertificate(certificate));
             assert_eq!(error.code(), &codes::NETWORK_TLS);
             assert!(error.cause().unwrap().contains(words), "{error:?}");
             assert!(error.help()[0].contains(help), "{error:?}");
@@ -269,7 +278,7 @@ mod tests {
     fn unreadable_roots_are_told_apart_from_a_bad_certificate() {
         let problem =
             RootsProblem { named: "SSL_CERT_FILE=/nowhere".to_owned(), setting: None, why: "not found".to_owned() };
-        let error = from_tls(&request(), "", &rustls::Error::Other(OtherError(Arc::new(problem))));
+        let error = from_tls(&request(), "", None, &rustls::Error::Other(OtherError(Arc::new(problem))));
         assert!(error.what().contains("SSL_CERT_FILE=/nowhere"), "{error:?}");
         assert_eq!((error.cause(), error.setting()), (Some("not found"), None));
     }

@@ -9,6 +9,7 @@ mod reroute;
 mod retry;
 mod roots;
 mod server;
+mod strangers;
 
 pub use client::{Client, Way};
 pub use reroute::{Rerouting, rerouting};

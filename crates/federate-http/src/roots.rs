@@ -16,6 +16,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
 use crate::reroute::CA_VARIABLE;
+use crate::strangers::Strangers;
 
 /// Trusted certificates that were named but cannot be used: the fault of the configuration, not of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +116,7 @@ struct Layer(OnceLock<Result<Arc<WebPkiServerVerifier>, RootsProblem>>);
 pub(crate) struct LayeredVerifier {
     provider: Arc<CryptoProvider>,
     sources: RootSources,
+    strangers: Strangers,
     sandbox: Layer,
     extra: Layer,
     bundles: Vec<Layer>,
@@ -122,11 +124,12 @@ pub(crate) struct LayeredVerifier {
 }
 
 impl LayeredVerifier {
-    pub(crate) fn new(provider: Arc<CryptoProvider>, sources: RootSources) -> Self {
+    pub(crate) fn new(provider: Arc<CryptoProvider>, sources: RootSources, strangers: Strangers) -> Self {
         let bundles = sources.bundles.iter().map(|_| Layer::default()).collect();
         Self {
             provider,
             sources,
+            strangers,
             bundles,
             sandbox: Layer::default(),
             extra: Layer::default(),
@@ -235,9 +238,14 @@ impl ServerCertVerifier for LayeredVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.verify(server_name, |verifier| {
+        let answer = self.verify(server_name, |verifier| {
             verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-        })
+        });
+        if is_stranger(&answer) {
+            // A proxy shows its own authority in the last certificate that it sends, or in the only one.
+            self.strangers.remember(&server_name.to_str(), intermediates.last().unwrap_or(end_entity));
+        }
+        answer
     }
 
     fn verify_tls12_signature(
@@ -302,7 +310,7 @@ mod tests {
             let params = CertificateParams::new(vec![host.to_owned()]).unwrap();
             let leaf = params.signed_by(&KeyPair::generate().unwrap(), &self.issuer).unwrap();
             let provider = Arc::new(rustls::crypto::ring::default_provider());
-            LayeredVerifier::new(provider, sources.clone())
+            LayeredVerifier::new(provider, sources.clone(), Strangers::default())
                 .verify_server_cert(leaf.der(), &[], &ServerName::try_from(host).unwrap(), &[], UnixTime::now())
                 .map(|_| ())
                 .map_err(|error| error.to_string())

@@ -7,8 +7,9 @@ use federate_core::{
     Audiences, BoundIdentity, Claims, CloudTarget, Context, Error, HumanDuration, NetworkSettings, Session,
     TargetSource,
 };
-use federate_http::Client;
+use federate_http::{Client, Way};
 use federate_profile::Profile;
+use url::Url;
 
 use crate::host::SystemHost;
 use crate::setup::Start;
@@ -30,12 +31,20 @@ pub(super) struct Subject {
 pub(super) struct Examination<'a> {
     pub(super) profile: &'a Profile,
     pub(super) session: Session,
-    pub(super) client: Client,
+    /// Says how hosts are asked; `None` where that cannot be set up.
+    pub(super) client: Option<Client>,
     /// The claims that stand for a token.
     pub(super) claims: Option<Claims>,
     /// Why nobody is asked, if so.
     pub(super) offline: Option<String>,
     pub(super) subjects: Vec<Subject>,
+}
+
+impl Examination<'_> {
+    /// How a host is asked.
+    pub(super) fn way(&self, url: &Url) -> Way {
+        self.client.as_ref().map_or_else(|| Way { via: None, roots: Vec::new() }, |client| client.way(url))
+    }
 }
 
 /// The profile's network, no step of which takes longer than `limit`.

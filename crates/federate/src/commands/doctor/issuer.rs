@@ -174,7 +174,7 @@ fn for_clouds(check: Check) -> Check {
 /// The issuer's address, where its name leads to private ones alone.
 async fn private_address(examination: &Examination<'_>, issuer: &Issuer) -> Option<IpAddr> {
     let url = issuer.url()?;
-    if url.host().as_ref().is_some_and(is_loopback) || examination.client.way(&url).via.is_some() {
+    if url.host().as_ref().is_some_and(is_loopback) || examination.way(&url).via.is_some() {
         return None;
     }
     let host = url.host_str()?.trim_matches(['[', ']']).to_owned();

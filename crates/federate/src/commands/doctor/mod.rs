@@ -117,14 +117,13 @@ async fn examine(start: &Start, arguments: &Doctor, profile: &Profile, claims: O
         offline = Some("the network has to be mended first".to_owned());
     }
     let context = context.filter(|_| offline.is_none()).unwrap_or_else(|| offline_context(start, Some(profile)));
-    let without_proxies = || federate_http::Client::new(&network, &federate_core::Env::default());
-    let Some(client) = client.or_else(|| without_proxies().ok()) else { return checks };
 
     let names = match profile.matching(&arguments.targets.target) {
         Ok(names) => names,
         Err(error) => {
             checks.push(Check::failed(TARGETS, &error));
             checks.push(surroundings::ci(start, &context, None, claims.is_some()));
+            checks.extend(client.iter().flat_map(|client| surroundings::network(client, &[])));
             checks.extend(network_checks);
             checks.push(surroundings::environment(start, &outranking(start, None), &[], &[]));
             checks.extend(OF_TARGETS.iter().map(|id| Check::skip(id, "no target is selected")));
@@ -154,8 +153,8 @@ async fn examine(start: &Start, arguments: &Doctor, profile: &Profile, claims: O
     for (subject, check) in examination.subjects.iter_mut().zip(&policies) {
         subject.is_refused = check.is_failed();
     }
-    if network_checks.is_empty() {
-        network_checks = surroundings::network(&examination.client, &hosts(&examination));
+    if let Some(client) = &examination.client {
+        network_checks.extend(surroundings::network(client, &hosts(&examination)));
     }
     checks.extend(network_checks);
     walk(start, &examination, policies, checks).await

@@ -39,7 +39,7 @@ pub(super) async fn endpoints(examination: &Examination<'_>, subject: &Subject) 
     };
     let asked = probes.iter().map(|probe| async {
         let host = probe.request.url.host_str().unwrap_or_default();
-        let way = examination.client.way(&probe.request.url);
+        let way = examination.way(&probe.request.url);
         let via = way.via.as_ref().map_or_else(String::new, |via| format!(" through {via}"));
         let roots = format!("trusted are {}", way.roots.join(", then "));
         match context.send(&probe.request).await {
