@@ -386,6 +386,13 @@ fn on_a_laptop_claims_are_judged_without_the_network() {
     assert!(checks(&other, "trust")[0]["detail"].as_str().unwrap().contains("gitlab.com:sub StringLike"), "{other:#}");
     assert_statuses(&judged("*"), &[("trust", "ok"), ("lint", "fail")]);
 
+    workshop.profile("base", &base.replace("eu-west-1\"", "{env:PLACE}\""));
+    let arguments = ["doctor", "--claims", "claims.json", "--offline", "-o", "json"];
+    let unset = report(&workshop.run_quietly(&arguments));
+    assert!(checks(&unset, "profile")[1].to_string().contains("PLACE"), "{unset:#}");
+    let set = report(&workshop.set("PLACE", "eu-west-1").run_quietly(&arguments));
+    assert_statuses(&set, &[("profile", "ok"), ("policy", "ok")]);
+
     for (arguments, expected) in
         [(&["--claims", "gone.json"][..], "gone.json cannot be read"), (&["--timeout", "0"], "--timeout 0")]
     {

@@ -11,7 +11,7 @@ use figment::value::Value;
 use crate::check::texts;
 use crate::codes;
 use crate::placeholders::{self, Filling};
-use crate::profile::Profile;
+use crate::profile::{Profile, TargetSection};
 
 impl Profile {
     /// The targets that `-t` names (globs), else `default_targets`, else the only one.
@@ -151,10 +151,12 @@ impl Profile {
     /// # Errors
     /// `target-unknown`.
     pub fn as_written(&self, target: &str) -> Result<Arc<dyn CloudTarget>, Vec<Error>> {
-        match self.targets.get(target) {
-            Some(section) => Ok(section.target.clone()),
-            None => Err(vec![Error::new(&codes::TARGET_UNKNOWN, format!("there is no target `{target}`"))]),
-        }
+        self.section(target).map(|section| section.target.clone())
+    }
+
+    fn section(&self, target: &str) -> Result<&TargetSection, Vec<Error>> {
+        let unknown = || vec![Error::new(&codes::TARGET_UNKNOWN, format!("there is no target `{target}`"))];
+        self.targets.get(target).ok_or_else(unknown)
     }
 
     /// The targets ready for a session: `{env:…}`, `{profile}` and `{target}` filled and validated again.
@@ -183,22 +185,34 @@ impl Profile {
         if errors.is_empty() { Ok(ready) } else { Err(errors) }
     }
 
-    fn source(&self, context: &Context, name: &str) -> Result<Source, Vec<Error>> {
-        let Some(section) = self.targets.get(name) else {
-            return Err(vec![Error::new(&codes::TARGET_UNKNOWN, format!("there is no target `{name}`"))]);
-        };
+    /// The target with `{env:…}`, `{profile}` and `{target}` filled and validated again; nobody has to vouch for the job.
+    ///
+    /// # Errors
+    /// `target-unknown`, and every problem of the filled settings.
+    pub fn filled(&self, context: &Context, target: &str) -> Result<Arc<dyn CloudTarget>, Vec<Error>> {
+        self.fill(context, target, self.section(target)?).map(|(_, filled)| filled)
+    }
+
+    /// The filled settings, and what they make.
+    fn fill(&self, context: &Context, name: &str, section: &TargetSection) -> Result<Filled, Vec<Error>> {
         let in_section = |errors: Vec<Error>| {
             errors
                 .into_iter()
                 .map(|error| error.in_section(&format!("targets.{}", crate::layer::dotted(&[name.to_owned()]))))
                 .collect::<Vec<_>>()
         };
-        let identity = self.identity(context, section.identity.as_deref()).map_err(|error| vec![error])?;
         let Some(kind) = self.registry.target(section.kind) else { return Err(Vec::new()) };
         let label = self.label();
         let filling = Filling { env: &context.env, profile: &label, target: name, claims: None };
         let settings = placeholders::fill(kind.rule, &section.settings, &filling).map_err(in_section)?;
-        let unbound = self.build_target(name, section.kind, &settings).map_err(in_section)?;
+        let target = self.build_target(name, section.kind, &settings).map_err(in_section)?;
+        Ok((settings, target))
+    }
+
+    fn source(&self, context: &Context, name: &str) -> Result<Source, Vec<Error>> {
+        let section = self.section(name)?;
+        let identity = self.identity(context, section.identity.as_deref()).map_err(|error| vec![error])?;
+        let (settings, unbound) = self.fill(context, name, section)?;
         Ok(Source {
             profile: self.clone(),
             name: name.to_owned(),
@@ -241,6 +255,8 @@ impl Profile {
         if errors.is_empty() { Ok(patterns) } else { Err(errors) }
     }
 }
+
+type Filled = (Value, Arc<dyn CloudTarget>);
 
 /// A selected target.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use crate::setup::Start;
 /// One selected target.
 pub(super) struct Subject {
     pub(super) name: String,
-    /// Placeholders of the environment filled, where that could be done.
+    /// Placeholders of the environment filled.
     pub(super) target: Arc<dyn CloudTarget>,
     /// What can be exchanged; `None` where nobody vouches for the job.
     pub(super) source: Option<Arc<dyn TargetSource>>,
@@ -77,7 +77,7 @@ pub(super) fn subject(
     claims: Option<&Claims>,
     name: &str,
 ) -> Result<(Subject, Option<Error>), Vec<Error>> {
-    let written = profile.as_written(name)?;
+    let filled = profile.filled(context, name)?;
     let own = profile.identity(context, profile.target_identity(name));
     let (identity, why) = match (claims.and_then(|claims| of_claims(start, profile, context, claims)), own) {
         (Some(identity), _) | (None, Ok(identity)) => (Some(identity), None),
@@ -87,7 +87,7 @@ pub(super) fn subject(
         Some(_) if why.is_none() && claims.is_none() => profile.select(context, &[name.to_owned()])?.into_iter().next(),
         _ => None,
     };
-    let target = source.as_ref().map_or(written, |source| source.unbound().clone());
+    let target = source.as_ref().map_or(filled, |source| source.unbound().clone());
     let audiences = match (&identity, claims) {
         (Some(identity), _) => Some(target.audiences(identity.provider.customary_audience(context).as_deref())),
         (None, Some(_)) => Some(target.audiences(None)),
