@@ -8,6 +8,7 @@ mod config_file;
 mod endpoint;
 mod environment;
 mod partition;
+mod principal;
 mod refusal;
 mod requests;
 mod response;

@@ -5,7 +5,7 @@ use federate_core::http::classify_by_status;
 use federate_core::template::is_literal;
 use federate_core::{
     Audiences, Cloud, CloudTarget, Code, Context, Credentials, Error, IdToken, PlaceholderRule, Policy, Principal,
-    Probe, Reach, Request, TargetAdapter, codes as core_codes,
+    PrincipalLabel, Probe, Reach, Request, TargetAdapter, codes as core_codes,
 };
 use serde_json::{Map, json};
 
@@ -15,7 +15,7 @@ use crate::refusal::Asked;
 use crate::requests::{Keys, assume_role, caller_identity, signed, web_identity};
 use crate::response::SessionCredentials;
 use crate::settings::Settings;
-use crate::{codes, partition, refusal, response, validate};
+use crate::{codes, partition, principal, refusal, response, validate};
 
 /// The audience of the providers that ask for none of their own.
 const AUDIENCE: &str = "sts.amazonaws.com";
@@ -193,6 +193,11 @@ impl CloudTarget for Aws {
             facts.insert("expires".to_owned(), json!(humantime::format_rfc3339_seconds(expires).to_string()));
         }
         Ok(Principal { headline: arn, facts })
+    }
+
+    fn principals(&self) -> Vec<PrincipalLabel> {
+        let hops = self.settings.chain.iter().map(|hop| &hop.role_arn);
+        std::iter::once(&self.settings.role_arn).chain(hops).map(|arn| principal::role(arn)).collect()
     }
 }
 

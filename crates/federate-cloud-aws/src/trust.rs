@@ -14,7 +14,7 @@ mod policy;
 mod request;
 
 use federate_core::{Claims, Error};
-use federate_trust::{Finding, Job, Located, TrustDocument, TrustModel, Verdict, walk};
+use federate_trust::{Finding, Grant, Job, Located, TrustDocument, TrustModel, Verdict, walk};
 use serde_json::Value as Json;
 
 use policy::Policy;
@@ -73,5 +73,14 @@ impl TrustDocument for Policy {
 
     fn lint(&self) -> Vec<Finding> {
         lint::lint(self)
+    }
+
+    fn grants(&self) -> Vec<Grant> {
+        lint::grants(self)
+    }
+
+    fn home(&self) -> Option<String> {
+        let names = self.statements.iter().flat_map(|statement| &statement.principal.federated);
+        names.filter_map(|name| crate::principal::home(name)).next()
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use federate_core::template::is_literal;
 use federate_core::{
     Audiences, Cloud, CloudTarget, Code, Context, Credentials, Error, Field, IdToken, PlaceholderRule, Policy,
-    Principal, Probe, Reach, Request, Response, TargetAdapter,
+    Principal, PrincipalLabel, Probe, Reach, Request, Response, TargetAdapter,
 };
 
 use crate::clouds::{CloudName, is_own_host};
@@ -181,6 +181,20 @@ impl CloudTarget for Azure {
         let token = IdToken::parse(raw, "AZURE_FEDERATED_TOKEN_FILE")?;
         let access = self.access_token(context, &token, &scope).await?;
         whoami::principal(context, &manager, &access.token, Some(access.expires), true).await
+    }
+
+    fn principals(&self) -> Vec<PrincipalLabel> {
+        let cloud = match self.settings.cloud() {
+            CloudName::Public => String::new(),
+            other => format!(" ({})", other.facts().name),
+        };
+        vec![PrincipalLabel {
+            place: format!("Azure tenant {}{cloud}", self.settings.tenant_id),
+            noun: "application",
+            name: self.settings.client_id.clone(),
+            id: self.settings.client_id.clone(),
+            detail: self.settings.subscription_id.as_ref().map(|id| format!("subscription {id}")),
+        }]
     }
 }
 

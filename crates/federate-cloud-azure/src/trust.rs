@@ -5,10 +5,11 @@ mod catalogue;
 mod credential;
 mod evaluate;
 mod expression;
+mod grants;
 mod lint;
 
 use federate_core::{Claims, Error};
-use federate_trust::{Finding, Job, Located, TrustDocument, TrustModel, Verdict, walk};
+use federate_trust::{Finding, Grant, Job, Located, TrustDocument, TrustModel, Verdict, walk};
 use serde_json::Value as Json;
 
 use credential::Credential;
@@ -62,5 +63,9 @@ impl TrustDocument for Credentials {
 
     fn lint(&self) -> Vec<Finding> {
         lint::lint(&self.0)
+    }
+
+    fn grants(&self) -> Vec<Grant> {
+        grants::grants(&self.0)
     }
 }

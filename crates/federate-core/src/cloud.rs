@@ -71,6 +71,27 @@ pub trait CloudTarget: Send + Sync + fmt::Debug {
     /// # Errors
     /// As `exchange`.
     async fn whoami(&self, context: &Context, credentials: &Credentials) -> Result<Principal, Error>;
+
+    /// Whom the job becomes, as far as the settings say: first the principal that trusts the token, then those that are
+    /// reached from it, one from the other. Empty where the adapter has no words for them.
+    fn principals(&self) -> Vec<PrincipalLabel> {
+        Vec::new()
+    }
+}
+
+/// A principal of a cloud in words, known without asking the cloud.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PrincipalLabel {
+    /// Where it lives: `account 111122223333`, `tenant 72f988bf-…`.
+    pub place: String,
+    /// What it is: `role`, `application`.
+    pub noun: &'static str,
+    /// What people call it: `ledger-deploy`.
+    pub name: String,
+    /// What the cloud calls it, unique in that cloud: an ARN, an application's id.
+    pub id: String,
+    /// What else tells it apart: `subscription …`.
+    pub detail: Option<String>,
 }
 
 /// A harmless request for finding out whether an endpoint can be reached.

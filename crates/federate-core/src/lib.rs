@@ -34,7 +34,7 @@ pub use allow::{ClaimPattern, Mismatch, Pattern};
 pub use allow_entry::AllowEntry;
 pub use child::{Argument, ChildEnv, ChildValue, FileContent, NamePattern, PrivateFile, SetupCommand};
 pub use claims::{Claims, UnverifiedClaims, VerifiedClaims};
-pub use cloud::{Cloud, CloudTarget, Handover, Principal, Probe};
+pub use cloud::{Cloud, CloudTarget, Handover, Principal, PrincipalLabel, Probe};
 pub use context::{Context, Env, Host, Reporter};
 pub use credentials::{Credentials, Value};
 pub use duration::HumanDuration;

@@ -6,6 +6,7 @@
 mod codes;
 mod finding;
 mod glob;
+mod grant;
 mod issuers;
 mod model;
 mod subject;
@@ -14,6 +15,7 @@ mod verdict;
 pub use codes::{ALL as CODES, TRUST_DOCUMENT};
 pub use finding::{Finding, Rule, Severity};
 pub use glob::Glob;
+pub use grant::{Grant, Pin};
 pub use issuers::{Family, Provider};
 pub use model::{Job, Located, TrustDocument, TrustModel, walk};
 pub use subject::{Gap, Reach, analyse, immutable_form};

@@ -7,6 +7,7 @@ use federate_core::{Claims, Error};
 use serde_json::Value as Json;
 
 use crate::finding::Finding;
+use crate::grant::Grant;
 use crate::verdict::Verdict;
 
 /// A job at the cloud's door: its claims and what else the request carries.
@@ -61,6 +62,17 @@ pub trait TrustDocument: std::fmt::Debug + Send + Sync {
 
     /// Who else could get in, and what cannot work.
     fn lint(&self) -> Vec<Finding>;
+
+    /// Who gets in, one way in after the other, each with the findings that are about it. Empty where the cloud's crate
+    /// has no words for that.
+    fn grants(&self) -> Vec<Grant> {
+        Vec::new()
+    }
+
+    /// Where the principal lives that it belongs to, as far as it says: `account 111122223333`.
+    fn home(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Visits every object of a document, outermost first, with its path (`Resources.Role.Properties`).

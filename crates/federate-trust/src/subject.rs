@@ -5,6 +5,7 @@ mod github;
 mod gitlab;
 mod others;
 mod pairs;
+pub(crate) mod parts;
 
 use crate::glob::Glob;
 use crate::issuers::{Family, Provider};
@@ -86,10 +87,7 @@ pub fn analyse(provider: &Provider, pattern: &str) -> Reach {
     if !pattern.is_empty() && pattern.chars().all(|character| "*?:/".contains(character)) {
         return Reach { context: vec![Gap::AnyRef], ..Reach::tenant(Gap::Everything) };
     }
-    let family = match provider.family() {
-        Family::Other => family_by_shape(pattern),
-        known => known,
-    };
+    let family = family(provider, pattern);
     if pattern.starts_with(['*', '?']) {
         let gap = if provider.is_shared() { Gap::AnyOwner } else { Gap::LeadingWildcard };
         return Reach::tenant(gap);
@@ -105,6 +103,14 @@ pub fn analyse(provider: &Provider, pattern: &str) -> Reach {
         Family::Kubernetes => others::kubernetes(pattern),
         Family::Pulumi => others::pulumi(pattern),
         Family::Cognito | Family::Google | Family::Other => Reach::default(),
+    }
+}
+
+/// Who writes the subjects of this issuer.
+fn family(provider: &Provider, pattern: &str) -> Family {
+    match provider.family() {
+        Family::Other => family_by_shape(pattern),
+        known => known,
     }
 }
 

@@ -3,6 +3,7 @@
 mod broken;
 mod catalogue;
 mod exposure;
+mod grants;
 mod keys;
 
 use federate_trust::{Effect, Finding, Provider, Severity};
@@ -11,6 +12,8 @@ use super::operator::Base;
 use super::policy::{EXCHANGE, Policy, Statement, TAG_SESSION, provider_of};
 use catalogue::rule;
 use keys::Tests;
+
+pub(super) use grants::grants;
 
 /// Findings of one statement, each id once.
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 //! GitHub's customised subjects: any claims in any order, as the repository's or organization's template says.
 
-use super::{Gap, Reach, has_wildcard, is_open};
+use super::parts::{ANY_JOB, ANYONE, Parts, github_context, path};
+use super::{Gap, Reach, has_wildcard, is_id, is_open};
 
 /// Claims that a template can name (`include_claim_keys`).
 pub(super) const CLAIMS: &[&str] = &[
@@ -97,4 +98,38 @@ pub(super) fn analyse(pattern: &str) -> Reach {
         reach.context.push(Gap::AuthorClaimFirst);
     }
     reach
+}
+
+/// The first claim that names an owner or a repository tells whose, the others which jobs.
+pub(super) fn parts(noun: &'static str, pattern: &str) -> Parts {
+    let pairs = super::pairs::pairs(pattern);
+    let owner = OWNERS.iter().find_map(|claim| pairs.iter().position(|(key, value)| key == claim && value.is_some()));
+    let value_at = |at: usize| pairs[at].1.unwrap_or_default();
+    let mut ids = Vec::new();
+    let workload = match owner.map(|at| (pairs[at].0, value_at(at))) {
+        None => ANYONE.to_owned(),
+        Some((claim @ ("repository_id" | "repository_owner_id"), id)) if is_id(id) => {
+            let claim = if claim == "repository_id" { "repository_id" } else { "repository_owner_id" };
+            ids.push((claim, id.to_owned()));
+            if claim == "repository_id" { format!("repository id {id}") } else { format!("any {noun} of owner id {id}") }
+        }
+        Some(("repo" | "repository", name)) => path(noun, name),
+        Some(("repository_owner", owner)) => format!("any {noun} of {owner}"),
+        Some((claim, value)) => format!("{claim} {value}"),
+    };
+    let others = pairs.iter().enumerate().filter(|(at, _)| Some(*at) != owner);
+    let told: Vec<String> = others
+        .filter_map(|(_, (key, value))| {
+            let value = (*value)?;
+            let is_plain = ["environment", "ref"].contains(key);
+            Some(if is_plain { github_context(&format!("{key}:{value}")) } else { format!("{key} {value}") })
+        })
+        .collect();
+    let pull_request = pairs.iter().any(|(key, value)| value.is_none() && *key == "pull_request");
+    let context = match (told.is_empty(), pull_request) {
+        (true, true) => "pull requests".to_owned(),
+        (true, false) => ANY_JOB.to_owned(),
+        (false, _) => told.join(", "),
+    };
+    Parts { ids, ..Parts::new(noun, workload, context) }
 }

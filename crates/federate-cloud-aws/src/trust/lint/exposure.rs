@@ -7,7 +7,7 @@ use super::{Found, milder};
 use crate::trust::policy::Statement;
 
 /// The catalogue's id of a gap.
-fn id(gap: Gap) -> &'static str {
+pub(super) fn id(gap: Gap) -> &'static str {
     match gap {
         Gap::Everything => "wildcard-all",
         Gap::AnyOwner => "wildcard-org",
