@@ -15,4 +15,5 @@ mod reference;
 mod sandbox;
 mod support;
 mod trust;
+mod trust_graph;
 mod trust_profile;

@@ -16,7 +16,8 @@ pub(crate) fn role(arn: &str) -> PrincipalLabel {
         account => format!("AWS account {account}{partition}"),
     };
     let resource = parts.get(5..).unwrap_or_default().join(":");
-    let name = resource.strip_prefix("role/").filter(|name| !name.is_empty()).map_or_else(|| arn.to_owned(), str::to_owned);
+    let name =
+        resource.strip_prefix("role/").filter(|name| !name.is_empty()).map_or_else(|| arn.to_owned(), str::to_owned);
     PrincipalLabel { place, noun: "role", name, id: arn.to_owned(), detail: None }
 }
 

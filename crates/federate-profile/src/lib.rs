@@ -26,7 +26,7 @@ mod testing;
 mod trust;
 
 pub use codes::ALL as CODES;
-pub use list::{Listed, list, validate};
+pub use list::{Listed, list, selections, validate};
 pub use load::{LoadOptions, load};
 pub use offline::context as offline_context;
 pub use profile::{Effective, Profile};

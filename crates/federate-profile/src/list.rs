@@ -58,24 +58,33 @@ pub fn list(registry: &Registry, options: &LoadOptions) -> Result<Vec<Listed>, V
         .collect())
 }
 
+/// What a command over all profiles loads one after the other: the profiles that the options name, laid over one
+/// another, else each of the directory by itself, else `base.toml` alone.
+///
+/// # Errors
+/// Where the directory cannot be used.
+pub fn selections(options: &LoadOptions) -> Result<Vec<Vec<String>>, Vec<Error>> {
+    if !options.profiles.is_empty() {
+        return Ok(vec![options.profiles.clone()]);
+    }
+    if let Some(names) = options.env.get("FEDERATE_PROFILE") {
+        return Ok(vec![names.split(',').map(|name| name.trim().to_owned()).collect()]);
+    }
+    let found =
+        directory::find(&options.cwd, options.profiles_dir.as_deref(), &options.env).map_err(|error| vec![error])?;
+    let names = found.map(|found| directory::names(&found)).unwrap_or_default();
+    let each: Vec<Vec<String>> = names.into_iter().map(|name| vec![name]).collect();
+    Ok(if each.is_empty() { vec![Vec::new()] } else { each })
+}
+
 /// Checks every profile of the directory and `base.toml` alone, or only those that the options name.
 ///
 /// # Errors
 /// Every problem, each once however many profiles it is in.
 pub fn validate(registry: &Registry, options: &LoadOptions) -> Result<Vec<String>, Vec<Error>> {
-    let named = if options.profiles.is_empty() {
-        options.env.get("FEDERATE_PROFILE").map(|names| names.split(',').map(|name| name.trim().to_owned()).collect())
-    } else {
-        Some(options.profiles.clone())
-    };
-    let selections: Vec<Vec<String>> = match named {
-        Some(names) => vec![names],
-        None => list(registry, options)?.into_iter().map(|one| vec![one.name]).collect(),
-    };
     let mut checked = Vec::new();
     let mut errors: Vec<Error> = Vec::new();
-    let selections = if selections.is_empty() { vec![Vec::new()] } else { selections };
-    for profiles in selections {
+    for profiles in selections(options)? {
         checked.push(if profiles.is_empty() { "base".to_owned() } else { profiles.join(",") });
         let found = match load(registry, &LoadOptions { profiles, ..options.clone() }) {
             Ok(profile) => profile.problems_of_trust(options),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use federate_core::{CloudTarget, Error, IdentityProvider, NetworkSettings, Policy};
+use federate_core::{CloudTarget, Context, Error, IdentityProvider, NetworkSettings, Policy};
 use figment::value::{Dict, Value};
 use serde_json::Value as Json;
 
@@ -246,6 +246,11 @@ impl Profile {
     /// The external adapters that the machine's owner declares.
     pub fn externals(&self) -> &[(String, PathBuf)] {
         &self.owners.externals
+    }
+
+    /// Surroundings in which adapters check settings: environment and policy, but neither network nor files.
+    pub fn offline(&self, options: &LoadOptions) -> Context {
+        crate::offline::context(options, self.policy())
     }
 
     /// `[network]`.

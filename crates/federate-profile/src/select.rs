@@ -318,7 +318,7 @@ fn glob(pattern: &str, text: &str) -> bool {
 impl Profile {
     /// Problems of `allow` lists, which only an identity adapter can find.
     pub(crate) fn problems_of_trust(&self, options: &crate::load::LoadOptions) -> Vec<Error> {
-        let context = crate::offline::context(options, self.policy());
+        let context = self.offline(options);
         let names: Vec<String> = self.target_names().into_iter().map(str::to_owned).collect();
         names
             .iter()

@@ -90,7 +90,8 @@ impl Grant {
         let mut used: Vec<&str> = Vec::new();
         let mut gaps = Vec::new();
         let is_open = told.is_none() || reach.tenant.is_some() || reach.workload.is_some();
-        let workload = named(&pins, is_open, &mut used).unwrap_or_else(|| owned(&pins, &reach, &told, &mut used, &mut gaps));
+        let workload =
+            named(&pins, is_open, &mut used).unwrap_or_else(|| owned(&pins, &reach, &told, &mut used, &mut gaps));
         let context = context(&pins, &reach, &told, &mut used, &mut gaps);
         let mut conditions: Vec<String> = Vec::new();
         for (claim, id) in told.iter().flat_map(|told| &told.ids) {
@@ -122,7 +123,8 @@ impl Grant {
 
 /// The workload by the best claim that names one, where the subject does not.
 fn named<'a>(pins: &'a [Pin], is_open: bool, used: &mut Vec<&'a str>) -> Option<String> {
-    let (pin, words) = WORKLOADS.iter().filter(|_| is_open).find_map(|(claim, words)| of(pins, claim).zip(Some(*words)))?;
+    let (pin, words) =
+        WORKLOADS.iter().filter(|_| is_open).find_map(|(claim, words)| of(pins, claim).zip(Some(*words)))?;
     used.push(&pin.claim);
     Some(format!("{words}{}", pin.values.join(" or ")))
 }
@@ -231,13 +233,24 @@ mod tests {
             (GITHUB, Some("repo:a/b:pull_request"), &[("actor", "me")][..], ("a/b", "pull requests", "actor is me")),
             (GITHUB, Some("repo:*/b:*"), &[("repository_id", "7")], ("repository id 7", "any job", "")),
             (GITHUB, Some("repo:*"), &[("repository_owner_id", "7")], ("any repository of owner id 7", "any job", "")),
-            (GITHUB, Some("repo:a/*"), &[("repository_owner_id", "7")], ("any repository of a", "any job", "repository_owner_id is 7")),
-            (GITHUB, Some("repo:a@1/b@2:environment:p"), &[], ("a/b", "environment p", "repository_owner_id is 1; repository_id is 2")),
+            (
+                GITHUB,
+                Some("repo:a/*"),
+                &[("repository_owner_id", "7")],
+                ("any repository of a", "any job", "repository_owner_id is 7"),
+            ),
+            (
+                GITHUB,
+                Some("repo:a@1/b@2:environment:p"),
+                &[],
+                ("a/b", "environment p", "repository_owner_id is 1; repository_id is 2"),
+            ),
             (GITHUB, None, &[("repository", "a/b"), ("ref", "refs/heads/main")], ("a/b", "branch main", "")),
             (GITHUB, Some("repo:a/b:*"), &[("environment", "p"), ("repository", "a/b")], ("a/b", "environment p", "")),
             ("gitlab.com", None, &[("project_path", "g/p"), ("environment", "p")], ("g/p", "environment p", "")),
             (
-                "gitlab.com", Some("project_path:*:ref_type:branch:ref:main"),
+                "gitlab.com",
+                Some("project_path:*:ref_type:branch:ref:main"),
                 &[("project_id", "7"), ("ref_type", "branch"), ("ref", "main"), ("ref_protected", "true")],
                 ("project id 7", "branch main", "ref_protected is true"),
             ),

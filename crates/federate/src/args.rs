@@ -11,7 +11,7 @@ use crate::report::{Failure, Output};
 
 mod trust;
 
-pub(crate) use trust::{Explain, Level, Lint, Trust, TrustTest};
+pub(crate) use trust::{Explain, Graph, GraphFormat, Level, Lint, Trust, TrustTest};
 
 /// A CI job becomes someone in a cloud, without a stored key.
 ///

@@ -111,7 +111,11 @@ pub(super) fn parts(noun: &'static str, pattern: &str) -> Parts {
         Some((claim @ ("repository_id" | "repository_owner_id"), id)) if is_id(id) => {
             let claim = if claim == "repository_id" { "repository_id" } else { "repository_owner_id" };
             ids.push((claim, id.to_owned()));
-            if claim == "repository_id" { format!("repository id {id}") } else { format!("any {noun} of owner id {id}") }
+            if claim == "repository_id" {
+                format!("repository id {id}")
+            } else {
+                format!("any {noun} of owner id {id}")
+            }
         }
         Some(("repo" | "repository", name)) => path(noun, name),
         Some(("repository_owner", owner)) => format!("any {noun} of {owner}"),

@@ -228,8 +228,7 @@ fn circleci(noun: &'static str, pattern: &str) -> Option<Parts> {
     let rest = pattern.strip_prefix("org/")?;
     let (organization, rest) = rest.split_once('/').unwrap_or((rest, ""));
     let project = rest.strip_prefix("project/").and_then(|rest| rest.split('/').next()).unwrap_or("*");
-    let context =
-        pattern.split_once("/vcs-ref/").map_or_else(|| ANY_JOB.to_owned(), |(_, name)| git_ref(name));
+    let context = pattern.split_once("/vcs-ref/").map_or_else(|| ANY_JOB.to_owned(), |(_, name)| git_ref(name));
     Some(Parts::new(noun, path(noun, &format!("{organization}/{project}")), context))
 }
 
@@ -273,11 +272,21 @@ mod tests {
             (GITHUB, "workflow:deploy", "anyone", "workflow deploy"),
             (GITHUB, "*", "anyone", "any job"),
             ("gitlab.com", "project_path:g/s/p:ref_type:branch:ref:main", "g/s/p", "branch main"),
-            ("gitlab.com", "project_path:g/s/*:ref_type:branch:ref:release/*", "any project of g/s", "branches release/*"),
+            (
+                "gitlab.com",
+                "project_path:g/s/*:ref_type:branch:ref:release/*",
+                "any project of g/s",
+                "branches release/*",
+            ),
             ("gitlab.com", "project_id:7:ref_type:*:ref:main", "project id 7", "branch or tag main"),
             ("gitlab.com", "project_path:g/p:*", "g/p", "any job"),
             ("gitlab.com", "project_path:g/p:ref_type:branch:*", "g/p", "any branch"),
-            ("app.terraform.io", "organization:o:project:*:workspace:*:run_phase:apply", "any workspace of o", "run phase apply"),
+            (
+                "app.terraform.io",
+                "organization:o:project:*:workspace:*:run_phase:apply",
+                "any workspace of o",
+                "run phase apply",
+            ),
             ("app.terraform.io", "organization:o:project:p:workspace:w:*", "o/p/w", "plan and apply"),
             ("agent.buildkite.com", "organization:o:pipeline:p:ref:refs/heads/main:*", "o/p", "branch main"),
             ("oidc.vercel.com", "owner:t:project:site:environment:production", "t/site", "environment production"),

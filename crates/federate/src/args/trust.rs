@@ -15,6 +15,36 @@ pub(crate) enum Trust {
     Lint(Lint),
     /// Hold the trust against jobs that must get in, and jobs that must not.
     Test(TrustTest),
+    /// Draw who can become whom: issuer, repository and branch to role or application, over all profiles.
+    Graph(Graph),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Graph {
+    #[command(flatten)]
+    pub(crate) targets: Targets,
+    /// As what to draw it; `-o json` prints nodes and edges instead.
+    #[arg(short, long, env = "FEDERATE_GRAPH_FORMAT", value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: GraphFormat,
+    /// Look for this cloud's configurations only.
+    #[arg(long, env = "FEDERATE_CLOUD", value_name = "CLOUD")]
+    pub(crate) cloud: Option<String>,
+    /// Draw these instead of the profiles' targets, `-` for stdin: policies and credentials as the clouds' tools print
+    /// them, templates, plans.
+    #[arg(value_name = "FILE", conflicts_with = "target")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// How a graph is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// A Mermaid flowchart, which GitHub and GitLab show in Markdown.
+    #[default]
+    Mermaid,
+    /// Graphviz.
+    Dot,
+    /// A picture: one self-contained file, light and dark.
+    Svg,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -201,7 +201,9 @@ fn mark(statement: &Statement, findings: &[Finding], grants: &mut [Grant]) {
     let own = statement.name();
     let in_statement: Vec<&Finding> = findings
         .iter()
-        .filter(|finding| finding.place.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with(", ")))
+        .filter(|finding| {
+            finding.place.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with(", "))
+        })
         .collect();
     let of_gaps: Vec<&str> = grants.iter().flat_map(|grant| &grant.gaps).map(|gap| id(*gap)).collect();
     let some_never = grants.iter().any(|grant| grant.never.is_some());

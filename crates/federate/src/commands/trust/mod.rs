@@ -2,6 +2,7 @@
 
 mod allow;
 mod explain;
+mod graph;
 mod input;
 mod keys;
 mod lint;
@@ -29,5 +30,6 @@ pub(crate) async fn run(start: &Start, command: Trust) -> Result<u8, Failure> {
         Trust::Explain(arguments) => explain::run(start, arguments).await,
         Trust::Lint(arguments) => lint::run(start, &arguments),
         Trust::Test(arguments) => test::run(start, &arguments),
+        Trust::Graph(arguments) => graph::run(start, &arguments),
     }
 }

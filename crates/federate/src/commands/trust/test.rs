@@ -149,7 +149,7 @@ fn judged(
 }
 
 /// The audiences of a token for the target, by the customs of the provider whose issuer the claims name.
-fn audiences(
+pub(super) fn audiences(
     start: &Start,
     profile: &Profile,
     context: &Context,

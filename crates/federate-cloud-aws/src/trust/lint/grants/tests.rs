@@ -97,7 +97,10 @@ fn other_claims_and_open_principals_are_told() {
         ["anyone: any job [project_id is 7 if present]"]
     );
     let issuer = |principal: Json, conditions: Json| {
-        grants_of(json!([statement("Allow", principal, conditions)])).into_iter().map(|grant| grant.issuer).collect::<Vec<_>>()
+        grants_of(json!([statement("Allow", principal, conditions)]))
+            .into_iter()
+            .map(|grant| grant.issuer)
+            .collect::<Vec<_>>()
     };
     assert_eq!(issuer(json!("*"), json!({})), ["any identity provider"]);
     assert_eq!(issuer(json!("*"), json!({"StringLike": {"gitlab.com:sub": "*"}})), ["gitlab.com"]);
