@@ -228,6 +228,20 @@ fn two_hundred_accounts_that_are_alike_are_one_box() {
 }
 
 #[test]
+fn a_graph_that_mermaid_would_not_draw_is_announced() {
+    let mut shop = Workshop::new();
+    let targets = (0..260).map(|at| {
+        let trust = MAIN.replace("main", &format!("b{at}"));
+        target(&format!("t{at}"), &format!("arn:aws:iam::111122223333:role/r{at}"), &trust)
+    });
+    shop.profile("base", &targets.collect::<String>());
+    let done = shop.run_quietly(&["trust", "graph"]);
+    assert_eq!(done.code, 0);
+    assert!(done.stderr.contains("no Mermaid graph of more than 500 edges"), "{}", done.stderr);
+    assert_eq!(shop.run_quietly(&["trust", "graph", "-t", "t1*"]).stderr, "");
+}
+
+#[test]
 fn the_picture_in_the_docs_is_that_of_the_sample_profiles() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let profiles = root.join("profiles").display().to_string();

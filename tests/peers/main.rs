@@ -1,4 +1,5 @@
-//! Real clients on what federate hands out: the AWS CLI, boto3, azure-identity, the az CLI, Terraform and moto.
+//! Real clients on what federate hands out: the AWS CLI, boto3, azure-identity, the az CLI, Terraform and moto;
+//! and the programs that read what it draws.
 //!
 //! `FEDERATE_PEERS=required` makes a client that is not there a failure; `FEDERATE_PEERS=skip` leaves all of them out;
 //! `FEDERATE_PEERS_AZ=install` installs the az CLI (780 MB), which is otherwise used where it is already.
@@ -11,8 +12,10 @@ mod az;
 mod azure_identity;
 mod bodies;
 mod boto3;
+mod graph;
 mod job;
 mod moto;
+mod npm;
 mod recorder;
 mod terraform;
 mod venv;
@@ -53,6 +56,7 @@ const SUITES: &[Suite] = &[
     Suite::new("boto3", python, boto3::TESTS),
     Suite::new("azure_identity", python, azure_identity::TESTS),
     Suite::new("bodies", python, bodies::TESTS),
+    Suite::new("graph", graph::find, graph::TESTS),
     Suite::new("az", az::find, az::TESTS),
     Suite { can_be_required: false, ..Suite::new("terraform", terraform::find, terraform::TESTS) },
 ];

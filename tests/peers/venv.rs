@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Written last: an environment without it was cut off while it was made.
-const COMPLETE: &str = ".complete";
+pub(crate) const COMPLETE: &str = ".complete";
 
 /// The folder with the programs of an environment that holds these requirements.
 ///
@@ -29,11 +29,11 @@ pub(crate) fn programs(requirements: &str) -> Result<PathBuf, String> {
 }
 
 /// `target/peers`, wherever `target` is.
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("peers")
 }
 
-fn name(requirements: &str, python: &str) -> String {
+pub(crate) fn name(requirements: &str, python: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, format!("{requirements}\n{python}").as_bytes());
     digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -50,7 +50,7 @@ fn install(folder: &Path, requirements: &str) -> Result<(), String> {
     output(Command::new(folder.join("bin/python3")).args(pip).arg(list)).map(drop)
 }
 
-fn output(command: &mut Command) -> Result<String, String> {
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     let Output { status, stdout, stderr } = command.output().map_err(|error| error.to_string())?;
     if status.success() {
         return Ok(String::from_utf8_lossy(&stdout).trim().to_owned());

@@ -11,7 +11,7 @@ pub(super) fn draw(graph: &Graph) -> String {
          edge [color=\"#57606a\", fontname=\"Helvetica\", fontsize=9];\n",
     );
     for (at, issuer) in graph.issuers.iter().enumerate() {
-        out.push_str(&format!("  i{at} [shape=ellipse, label={}];\n", quoted(&[issuer.clone()])));
+        out.push_str(&format!("  i{at} [shape=ellipse, label={}];\n", quoted(std::slice::from_ref(issuer))));
     }
     for (at, workload) in graph.workloads.iter().enumerate() {
         out.push_str(&format!("  w{at} [label={}];\n", quoted(std::slice::from_ref(&workload.name))));

@@ -19,7 +19,7 @@ pub(super) fn exceeded(graph: &Graph, text: &str) -> Option<String> {
 pub(super) fn draw(graph: &Graph) -> String {
     let mut out = String::from("flowchart LR\n");
     for (at, issuer) in graph.issuers.iter().enumerate() {
-        out.push_str(&format!("  i{at}([{}])\n", label(&[issuer.clone()])));
+        out.push_str(&format!("  i{at}([{}])\n", label(std::slice::from_ref(issuer))));
     }
     for (at, workload) in graph.workloads.iter().enumerate() {
         out.push_str(&format!("  w{at}[{}]\n", label(std::slice::from_ref(&workload.name))));

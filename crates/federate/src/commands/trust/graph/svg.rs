@@ -4,13 +4,13 @@ mod card;
 mod layout;
 mod measure;
 mod order;
-
-use std::fmt::Write as _;
+mod out;
 
 use card::{PAD, pill_width};
 use federate_trust::Severity;
 use layout::{Layout, Placed};
 use measure::{SMALL, sans};
+use out::{Out, number};
 
 use super::model::{Graph, Mark};
 use super::text::{self, visible};
@@ -50,7 +50,7 @@ pub(super) fn draw(graph: &Graph) -> String {
     let least = [sans(&summary, SMALL), legend.1].into_iter().fold(420.0, f64::max);
     let width = picture.width.max(least) + 2.0 * MARGIN;
     let height = picture.height + HEAD + FOOT + MARGIN;
-    let mut out = Out(String::new());
+    let mut out = Out::default();
     out.raw(&format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"fg\" role=\"img\" aria-labelledby=\"fg-title fg-desc\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\">\n",
         number(width.ceil()),
@@ -80,7 +80,7 @@ pub(super) fn draw(graph: &Graph) -> String {
         number(HEAD + picture.height + 30.0),
         legend.0
     ));
-    out.0
+    out.into_text()
 }
 
 /// One sentence for every way in.
@@ -220,7 +220,7 @@ fn card(out: &mut Out, placed: &Placed) {
 
 /// What the colours and shapes of this graph mean, and how wide that is.
 fn legend(graph: &Graph) -> (String, f64) {
-    let mut out = Out(String::new());
+    let mut out = Out::default();
     let mut x = 0.0;
     let mut marks: Vec<Mark> = graph.edges.iter().filter_map(|edge| edge.mark()).collect();
     marks.extend(graph.principals.iter().flat_map(|one| &one.findings).map(|finding| Mark::Found(finding.severity)));
@@ -249,7 +249,7 @@ fn legend(graph: &Graph) -> (String, f64) {
         out.line(x + 36.0, 0.0, "small", meaning);
         x += 36.0 + sans(meaning, SMALL);
     }
-    (out.0, x)
+    (out.into_text(), x)
 }
 
 fn meaning(mark: Mark) -> &'static str {
@@ -290,66 +290,4 @@ fn tip((x, y): (f64, f64), direction: f64) -> String {
         number(y - 4.0),
         number(y + 4.0)
     )
-}
-
-/// With one decimal at most.
-fn number(value: f64) -> String {
-    let text = format!("{value:.1}");
-    text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
-}
-
-/// What has been drawn so far.
-struct Out(String);
-
-impl Out {
-    fn raw(&mut self, text: &str) {
-        self.0.push_str(text);
-    }
-
-    /// Text that XML must not take for anything else.
-    fn text(&mut self, text: &str) {
-        for character in text.chars() {
-            match character {
-                '&' => self.0.push_str("&amp;"),
-                '<' => self.0.push_str("&lt;"),
-                '>' => self.0.push_str("&gt;"),
-                '"' => self.0.push_str("&quot;"),
-                other => self.0.push(other),
-            }
-        }
-    }
-
-    fn rect(&mut self, class: &str, x: f64, y: f64, width: f64, height: f64, round: f64) {
-        let _ = write!(
-            self.0,
-            "<rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"{}\"/>",
-            number(x),
-            number(y),
-            number(width),
-            number(height),
-            number(round)
-        );
-    }
-
-    fn line(&mut self, x: f64, y: f64, class: &str, text: &str) {
-        let _ = write!(self.0, "<text class=\"{class}\" x=\"{}\" y=\"{}\">", number(x), number(y));
-        self.text(text);
-        self.raw("</text>\n");
-    }
-
-    /// A pill whose middle is at this height.
-    fn pill(&mut self, x: f64, y: f64, mark: Mark) {
-        let width = pill_width(mark);
-        let _ = write!(
-            self.0,
-            "<g class=\"{}\"><rect class=\"pill\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"16\" rx=\"8\"/><text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text></g>",
-            mark.class(),
-            number(x),
-            number(y - 8.0),
-            number(width),
-            number(x + width / 2.0),
-            number(y + 3.8),
-            mark.word()
-        );
-    }
 }

@@ -321,24 +321,4 @@ fn connect(graph: &Graph, rows: &[f64], picture: &mut Layout) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn boxes_keep_their_order_and_never_overlap(boxes in proptest::collection::vec((1.0..50.0_f64, proptest::option::of(-100.0..400.0_f64)), 0..20)) {
-            let items: Vec<Item> = boxes.iter().map(|(height, wanted)| Item { height: *height, wanted: *wanted }).collect();
-            let tops = stacked(&items, 5.0);
-            for (at, pair) in tops.windows(2).enumerate() {
-                prop_assert!(pair[0] + items[at].height + 5.0 <= pair[1] + 1e-6);
-            }
-        }
-    }
-
-    #[test]
-    fn a_box_stands_where_it_wants_to_if_nothing_is_in_the_way() {
-        let items = [Item { height: 10.0, wanted: Some(25.0) }, Item { height: 10.0, wanted: Some(105.0) }];
-        assert_eq!(stacked(&items, 5.0), [20.0, 100.0]);
-    }
-}
+mod tests;
