@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use federate_cloud_aws::AwsTrust;
 use federate_core::Claims;
-use federate_trust::{Decision, Job, TrustDocument, TrustModel as _};
+use federate_trust::{Decision, Glob, Grant, Job, TrustDocument, TrustModel as _};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -66,6 +66,37 @@ fn every_finding_is_right() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn whoever_gets_in_is_told_by_a_grant() {
+    let mut wrong = Vec::new();
+    for entry in cases() {
+        let document = document(&entry["policy"]);
+        let grants = document.grants();
+        for case in entry["cases"].as_array().unwrap() {
+            let job = job(&case["claims"], case);
+            if !document.evaluate(&job).is_allowed() {
+                continue;
+            }
+            let issuer = job.claims.issuer().unwrap_or_default().trim_start_matches("https://").to_owned();
+            let subject = job.claims.subject().unwrap_or_default();
+            let fits = |grant: &Grant| {
+                let in_any_case = grant.conditions.iter().any(|condition| condition == "in upper or lower case");
+                let fold = |text: &str| if in_any_case { text.to_lowercase() } else { text.to_owned() };
+                (grant.issuer == issuer || grant.issuer.starts_with("any identity provider"))
+                    && grant.never.is_none()
+                    && grant
+                        .subject
+                        .as_deref()
+                        .is_none_or(|pattern| Glob::parse(&fold(pattern)).matches(&fold(subject)))
+            };
+            if !grants.iter().any(fits) {
+                wrong.push(format!("{}: {}: {grants:?}", entry["id"], case["why"]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 fn any_json() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
         Just(Json::Null),
@@ -102,6 +133,7 @@ proptest! {
         for located in AwsTrust.documents(&policy).unwrap_or_default() {
             located.document.evaluate(&Job::new(claims.clone(), SystemTime::now()));
             located.document.lint();
+            located.document.grants();
         }
     }
 

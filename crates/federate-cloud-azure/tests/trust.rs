@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use federate_cloud_azure::AzureTrust;
 use federate_core::Claims;
-use federate_trust::{Job, TrustDocument, TrustModel as _};
+use federate_trust::{Glob, Grant, Job, TrustDocument, TrustModel as _};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -58,6 +58,32 @@ fn every_finding_is_right() {
 }
 
 #[test]
+fn whoever_gets_in_is_told_by_a_grant() {
+    let mut wrong = Vec::new();
+    for entry in cases() {
+        let document = document(&entry["fics"]);
+        let grants = document.grants();
+        for case in entry["cases"].as_array().unwrap() {
+            let job = job(&case["claims"]);
+            if !document.evaluate(&job).is_allowed() {
+                continue;
+            }
+            let issuer = job.claims.issuer().unwrap_or_default().trim_start_matches("https://").to_owned();
+            let subject = job.claims.subject().unwrap_or_default();
+            let fits = |grant: &Grant| {
+                (grant.issuer == issuer || grant.issuer.starts_with("any identity provider"))
+                    && grant.never.is_none()
+                    && grant.subject.as_deref().is_none_or(|pattern| Glob::parse(pattern).matches(subject))
+            };
+            if !grants.iter().any(fits) {
+                wrong.push(format!("{}: {}: {grants:?}", entry["id"], case["why"]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn what_az_graph_and_terraform_print() {
     let credential = json!({"name": "x", "issuer": "https://gitlab.com", "subject": "project_path:g/p:ref_type:branch:ref:main", "audiences": ["api://AzureADTokenExchange"]});
     let terraform = json!({"display_name": "x", "issuer": "https://gitlab.com", "subject": "a", "audience": ["api://AzureADTokenExchange"]});
@@ -80,6 +106,7 @@ proptest! {
         let value = json!({"issuer": "https://gitlab.com", "audiences": ["a"], "claimsMatchingExpression": {"value": text}});
         let document = document(&value);
         document.lint();
+        document.grants();
         document.evaluate(&job(&json!({"iss": "https://gitlab.com", "sub": subject, "aud": "a"})));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::finding::Finding;
 use crate::issuers::Provider;
-use crate::subject::parts::{self, ANY_JOB, ANYONE, Parts};
+use crate::subject::parts::{self, ANY_JOB, Parts};
 use crate::subject::{Gap, Reach, analyse};
 
 /// A claim other than the subject that a configuration holds to certain values.
@@ -76,6 +76,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("organization_slug", "any pipeline of "),
     ("organization_id", "any pipeline of organization id "),
     ("enterprise_id", "any repository of enterprise id "),
+    ("aud", "anyone for the audience "),
     ("google/organization_number", "any service account of organization "),
 ];
 
@@ -90,8 +91,8 @@ impl Grant {
         let mut used: Vec<&str> = Vec::new();
         let mut gaps = Vec::new();
         let is_open = told.is_none() || reach.tenant.is_some() || reach.workload.is_some();
-        let workload =
-            named(&pins, is_open, &mut used).unwrap_or_else(|| owned(&pins, &reach, &told, &mut used, &mut gaps));
+        let workload = named(&pins, is_open, &mut used)
+            .unwrap_or_else(|| owned(provider, &pins, &reach, &told, &mut used, &mut gaps));
         let context = context(&pins, &reach, &told, &mut used, &mut gaps);
         let mut conditions: Vec<String> = Vec::new();
         for (claim, id) in told.iter().flat_map(|told| &told.ids) {
@@ -101,7 +102,9 @@ impl Grant {
             }
         }
         for pin in &pins {
-            if !used.contains(&pin.claim.as_str()) && !is_in_subject(pin, subject) {
+            // Of several tests of one claim, the first gave the name.
+            let is_used = used.contains(&pin.claim.as_str()) && of(&pins, &pin.claim).is_some_and(|first| first == pin);
+            if !is_used && !is_in_subject(pin, subject) {
                 conditions.push(pin.told());
             }
         }
@@ -131,6 +134,7 @@ fn named<'a>(pins: &'a [Pin], is_open: bool, used: &mut Vec<&'a str>) -> Option<
 
 /// The workload as the subject tells it, or all of an owner that another claim names.
 fn owned<'a>(
+    provider: &Provider,
     pins: &'a [Pin],
     reach: &Reach,
     told: &Option<Parts>,
@@ -154,7 +158,7 @@ fn owned<'a>(
         }
         (None, None) => {
             gaps.push(Gap::Everything);
-            ANYONE.to_owned()
+            parts::anyone(provider)
         }
     }
 }
@@ -255,6 +259,19 @@ mod tests {
                 ("project id 7", "branch main", "ref_protected is true"),
             ),
             ("gitlab.com", None, &[], ("anyone", "any job", "")),
+            (
+                "gitlab.com",
+                None,
+                &[("project_id", "7"), ("project_id", "8")],
+                ("project id 7", "any job", "project_id is 8"),
+            ),
+            (
+                "oidc.vercel.com",
+                None,
+                &[("aud", "https://vercel.com/acme")],
+                ("anyone for the audience https://vercel.com/acme", "any job", ""),
+            ),
+            ("gitlab.example.com", None, &[], ("any project of this issuer", "any job", "")),
         ] {
             assert_eq!(told(issuer, subject, pins), own(expected), "{subject:?} {pins:?}");
         }

@@ -1,7 +1,8 @@
 //! GitHub's customised subjects: any claims in any order, as the repository's or organization's template says.
 
-use super::parts::{ANY_JOB, ANYONE, Parts, github_context, path};
+use super::parts::{ANY_JOB, Parts, anyone, github_context, path};
 use super::{Gap, Reach, has_wildcard, is_id, is_open};
+use crate::issuers::Provider;
 
 /// Claims that a template can name (`include_claim_keys`).
 pub(super) const CLAIMS: &[&str] = &[
@@ -101,13 +102,13 @@ pub(super) fn analyse(pattern: &str) -> Reach {
 }
 
 /// The first claim that names an owner or a repository tells whose, the others which jobs.
-pub(super) fn parts(noun: &'static str, pattern: &str) -> Parts {
+pub(super) fn parts(provider: &Provider, noun: &'static str, pattern: &str) -> Parts {
     let pairs = super::pairs::pairs(pattern);
     let owner = OWNERS.iter().find_map(|claim| pairs.iter().position(|(key, value)| key == claim && value.is_some()));
     let value_at = |at: usize| pairs[at].1.unwrap_or_default();
     let mut ids = Vec::new();
     let workload = match owner.map(|at| (pairs[at].0, value_at(at))) {
-        None => ANYONE.to_owned(),
+        None => anyone(provider),
         Some((claim @ ("repository_id" | "repository_owner_id"), id)) if is_id(id) => {
             let claim = if claim == "repository_id" { "repository_id" } else { "repository_owner_id" };
             ids.push((claim, id.to_owned()));

@@ -4,8 +4,11 @@ use super::pairs::{pairs, value};
 use super::{custom, family, has_wildcard, is_id};
 use crate::issuers::{Family, Provider};
 
-/// The workload where anybody's will do.
-pub(crate) const ANYONE: &str = "anyone";
+/// The workload where anybody's will do: strangers too where the issuer serves them.
+pub(crate) fn anyone(provider: &Provider) -> String {
+    if provider.is_shared() { "anyone".to_owned() } else { format!("any {} of this issuer", noun(provider)) }
+}
+
 /// The context where any will do.
 pub(crate) const ANY_JOB: &str = "any job";
 
@@ -52,10 +55,10 @@ pub(crate) fn parts(provider: &Provider, pattern: &str) -> Parts {
     let family = family(provider, pattern);
     let noun = noun_of(family);
     if !pattern.is_empty() && pattern.chars().all(|character| "*?:/".contains(character)) {
-        return Parts::new(noun, ANYONE, ANY_JOB);
+        return Parts::new(noun, anyone(provider), ANY_JOB);
     }
     let known = match family {
-        Family::GitHub => github(noun, pattern),
+        Family::GitHub => github(provider, noun, pattern),
         Family::GitLab => gitlab(noun, pattern),
         Family::Terraform => terraform(noun, pattern),
         Family::Buildkite => buildkite(noun, pattern),
@@ -115,10 +118,10 @@ pub(crate) fn environment(name: &str) -> String {
     one_or_any("environment", "environments", &name.replace("%3A", ":").replace("%3a", ":"))
 }
 
-fn github(noun: &'static str, pattern: &str) -> Option<Parts> {
+fn github(provider: &Provider, noun: &'static str, pattern: &str) -> Option<Parts> {
     let Some(rest) = pattern.strip_prefix("repo:") else {
         let first = pattern.split(':').next().unwrap_or_default();
-        return custom::CLAIMS.contains(&first).then(|| custom::parts(noun, pattern));
+        return custom::CLAIMS.contains(&first).then(|| custom::parts(provider, noun, pattern));
     };
     let (repository, context) = rest.split_once(':').map_or((rest, None), |(path, context)| (path, Some(context)));
     let mut ids = Vec::new();
@@ -294,6 +297,7 @@ mod tests {
             ("oidc.eks.eu-west-1.amazonaws.com/id/1", "system:serviceaccount:web:*", "web", "any service account"),
             ("api.pulumi.com", "pulumi:deploy:org:o:project:p:stack:prod:*", "o/p", "stack prod"),
             ("idp.example.com", "acme|ci", "acme|ci", "any job"),
+            ("idp.example.com", "*", "any subject of this issuer", "any job"),
         ] {
             assert_eq!(told(issuer, pattern), (workload.to_owned(), context.to_owned()), "{issuer} {pattern}");
         }

@@ -9,6 +9,9 @@ use super::{Found, lint, providers};
 use crate::trust::operator::{Base, Operator, Order, Set};
 use crate::trust::policy::{Condition, EXCHANGE, Policy, Statement, provider_of};
 
+/// What `StringEqualsIgnoreCase` lets in besides.
+const ANY_CASE: &str = "in upper or lower case";
+
 /// Every way in that the policy opens, also those that nobody can take.
 pub(in crate::trust) fn grants(policy: &Policy) -> Vec<Grant> {
     let findings = lint(policy);
@@ -56,7 +59,7 @@ fn of_issuer(statement: &Statement, provider: &Provider, mixes: bool, denies: &[
     let pins: Vec<Pin> = tests
         .all
         .iter()
-        .filter(|test| test.is_strict() && is_text(&test.condition.operator) && !is_plain(&test.name))
+        .filter(|test| test.is_strict() && is_text(&test.condition.operator) && is_telling(&test.name, provider))
         .map(|test| Pin {
             claim: test.name.clone(),
             values: test.condition.values.clone(),
@@ -66,7 +69,7 @@ fn of_issuer(statement: &Statement, provider: &Provider, mixes: bool, denies: &[
     let is_said = |condition: &Condition| {
         tests.all.iter().filter(|test| std::ptr::eq(test.condition, condition)).any(|test| {
             let is_subject = narrowest.is_some_and(|narrowest| std::ptr::eq(narrowest.condition, condition));
-            let is_audience = test.name == "aud" && test.is_positive();
+            let is_audience = test.name == "aud" && test.is_positive() && !provider.tenant_is_audience();
             is_subject || is_audience || pins.iter().any(|pin| pin.claim == test.name && test.is_strict())
         })
     };
@@ -87,6 +90,9 @@ fn of_issuer(statement: &Statement, provider: &Provider, mixes: bool, denies: &[
     let grant = |subject: Option<&String>| {
         let mut grant = Grant::new(provider, subject.map(String::as_str), pins.clone(), statement.name());
         grant.conditions.extend(conditions.iter().cloned());
+        if narrowest.is_some_and(|test| test.condition.operator.base == Base::StringEqualsIgnoreCase) {
+            grant.conditions.push(ANY_CASE.to_owned());
+        }
         if is_literal && subject.is_some_and(|subject| subject.contains(['*', '?'])) {
             grant.never = Some("StringEquals takes `*` and `?` literally, and no subject has them".to_owned());
         } else if !can_match && grant.never.is_none() {
@@ -103,9 +109,13 @@ fn of_issuer(statement: &Statement, provider: &Provider, mixes: bool, denies: &[
     subjects.into_iter().map(grant).collect()
 }
 
-/// Is the claim told elsewhere, or of no interest here?
-fn is_plain(name: &str) -> bool {
-    ["sub", "aud", "oaud", "amr"].contains(&name)
+/// Does the claim tell whose jobs these are? The subject is told apart, the audience only where it names the tenant.
+fn is_telling(name: &str, provider: &Provider) -> bool {
+    match name {
+        "sub" | "oaud" | "amr" => false,
+        "aud" => provider.tenant_is_audience(),
+        _ => true,
+    }
 }
 
 fn is_text(operator: &Operator) -> bool {
