@@ -15,5 +15,6 @@ mod reference;
 mod sandbox;
 mod support;
 mod trust;
+mod trust_gcp;
 mod trust_graph;
 mod trust_profile;
