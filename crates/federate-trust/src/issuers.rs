@@ -117,6 +117,20 @@ impl Provider {
     }
 }
 
+/// Hosts of services that sign their tokens under another name.
+const OTHER_HOSTS: &[&str] = &[
+    "github.com",
+    "api.github.com",
+    "vstoken.actions.githubusercontent.com",
+    "www.gitlab.com",
+    "bitbucket.org",
+    "circleci.com",
+    "app.circleci.com",
+    "buildkite.com",
+    "terraform.io",
+    "www.terraform.io",
+];
+
 /// Can this be the `iss` of a token? Known issuers are known to the letter: a slash too many or too few, another scheme,
 /// a discovery document's path, the service's web site.
 pub fn can_be_iss(issuer: &str) -> bool {
@@ -130,7 +144,8 @@ pub fn can_be_iss(issuer: &str) -> bool {
         || host.bytes().any(|byte| byte.is_ascii_uppercase())
         || (is_aks && !has_slash)
         || (is_known && !is_aks && has_slash)
-        || (["github.com", "www.gitlab.com", "vstoken.actions.githubusercontent.com"].contains(&host))
+        || OTHER_HOSTS.contains(&host)
+        || (host == "oidc.circleci.com" && !path.is_some_and(|path| path.starts_with("org/")))
         || (host == "gitlab.com" && path.is_some());
     !is_wrong
 }
@@ -166,6 +181,7 @@ mod tests {
             "http://gitlab.com",
             "https://GitLab.com",
             "https://github.com",
+            "https://oidc.circleci.com",
             "https://idp.example.com/.well-known/openid-configuration",
             "gitlab.com",
             "https://",

@@ -63,8 +63,11 @@ fn expand(tree: &Hir) -> Vec<String> {
         }
         HirKind::Class(Class::Bytes(class)) => {
             let bytes: Vec<u8> = class.iter().flat_map(|range| range.start()..=range.end()).collect();
+            let is_one_letter = matches!(bytes.as_slice(), [one, other] if one.eq_ignore_ascii_case(other));
             if bytes.is_empty() {
                 Vec::new()
+            } else if is_one_letter {
+                one(&char::from(bytes[1]).to_string())
             } else if bytes.len() <= 4 {
                 bytes.into_iter().map(|byte| char::from(byte).to_string()).collect()
             } else {

@@ -110,6 +110,10 @@ impl Reading<'_> {
             Role::Workload { by_id } if is_exact => Effect::workload(by_id),
             // No name of an owner has a slash, so a pattern with one is never met.
             Role::Owner { .. } if glob.contains('/') && self.family == Family::GitHub => Effect::impossible(),
+            // Nobody else has addresses of this domain.
+            Role::Workload { .. } if claim == "email" && *method == Method::Suffix && glob.starts_with("*@") => {
+                Effect::owner(false)
+            }
             Role::Owner { .. } | Role::Workload { .. } => Effect {
                 tenant: loose(*method, glob, name_gap(glob, Gap::AnyOwner, Gap::OwnerPrefix)),
                 ..open(*method)
@@ -157,7 +161,10 @@ impl Reading<'_> {
                 Method::Regex { open_end: false, .. } if !glob.ends_with('*') => Hold::Held,
                 _ => loose(method, glob, Gap::AnyRef),
             };
-            return Effect { tenant: loose(method, glob, gap), context, ..open_beyond(method, glob) };
+            let tenant = loose(method, glob, gap);
+            // Whose it is may be told elsewhere; what was meant to name the workload is then as loose.
+            let workload = if gap == Gap::AnyOwner { tenant } else { Hold::Free };
+            return Effect { tenant, workload, context, ..open_beyond(method, glob) };
         }
         let by_id = reach.by_id;
         let workload = reach.workload.map_or(Hold::Held, |gap| loose(method, glob, gap));
