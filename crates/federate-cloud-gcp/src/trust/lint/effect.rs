@@ -116,7 +116,7 @@ impl Reading<'_> {
             }
             Role::Owner { .. } | Role::Workload { .. } => Effect {
                 tenant: loose(*method, glob, name_gap(glob, Gap::AnyOwner, Gap::OwnerPrefix)),
-                ..open(*method)
+                ..Effect::named()
             },
             Role::WorkloadName if is_exact => Effect { workload: Hold::Held, ..Effect::named() },
             Role::WorkloadName => {
@@ -164,7 +164,7 @@ impl Reading<'_> {
             let tenant = loose(method, glob, gap);
             // Whose it is may be told elsewhere; what was meant to name the workload is then as loose.
             let workload = if gap == Gap::AnyOwner { tenant } else { Hold::Free };
-            return Effect { tenant, workload, context, ..open_beyond(method, glob) };
+            return Effect { tenant, workload, context, ..unowned(method, glob) };
         }
         let by_id = reach.by_id;
         let workload = reach.workload.map_or(Hold::Held, |gap| loose(method, glob, gap));
@@ -190,12 +190,8 @@ impl Reading<'_> {
     }
 }
 
-/// A test that pins nothing by itself: one that begins with structure alone is met by everybody.
-fn open(method: Method) -> Effect {
-    if method == Method::Prefix { Effect::default() } else { Effect::named() }
-}
-
-fn open_beyond(method: Method, glob: &str) -> Effect {
+/// What a test is worth that names no owner.
+fn unowned(method: Method, glob: &str) -> Effect {
     // `repo:` and what follows says nothing; `workflow:deploy` says something that everybody can say.
     let is_prefix = glob.ends_with('*') && matches!(method, Method::Prefix | Method::Regex { .. });
     let says_nothing = is_prefix && glob.trim_end_matches('*').ends_with([':', '/']) && glob.matches(':').count() < 2;
