@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{Done, Workshop, finish};
+use crate::support::{Canned, Done, SECRET_KEY, SESSION_TOKEN, Workshop, finish, sts_success};
 
 const TRUST: &str = "[targets.member.trust]\nallow = [\
     { identity = \"github\", repository = \"quarry-street/ledger\", branch = \"main\" },\
@@ -328,4 +328,44 @@ fn standard_input_is_for_one_command_at_a_time() {
     };
     assert_eq!(feed("1"), "member-100000000000 | fed\n");
     assert_eq!(feed("2"), "");
+}
+
+#[test]
+fn nothing_secret_shows() {
+    let sts = Canned::answering(sts_success());
+    let mut workshop = Workshop::gitlab_aws(&sts.url);
+    let base = std::fs::read_to_string(workshop.path("project/profiles/base.toml")).unwrap();
+    let matrix = base.replace("[targets.aws]\n", "[targets.aws]\nmatrix = { number = [1, 2, 3] }\n");
+    workshop.profile("base", &matrix);
+    let words =
+        ["each", "-vv", "--summary", "s.json", "-t", "aws-*", "--", "sh", "-c", "test -n \"$AWS_SECRET_ACCESS_KEY\""];
+    let done = workshop.run_quietly(&words);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let summary = std::fs::read_to_string(workshop.path("project/s.json")).unwrap();
+    assert!(!summary.contains(SECRET_KEY) && !summary.contains(SESSION_TOKEN), "{summary}");
+}
+
+#[test]
+fn az_is_logged_in_for_each_target_in_a_place_of_its_own() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut workshop = Workshop::new();
+    workshop.profile("base", &format!(
+        "[targets.member]\ntype = \"azure\"\nmatrix = {{ number = [1, 2] }}\ntenant_id = \"00000000-0000-0000-0000-000000000001\"\n\
+         client_id = \"00000000-0000-0000-0000-00000000000{{matrix:number}}\"\n{TRUST}"
+    ));
+    let bin = workshop.path("home/bin");
+    std::fs::create_dir(&bin).unwrap();
+    std::fs::write(bin.join("az"), "#!/bin/sh\necho \"az $1\"; echo \"$*\" >> \"$AZURE_CONFIG_DIR/said\"\n").unwrap();
+    std::fs::set_permissions(bin.join("az"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    workshop.set("PATH", &format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()));
+    let script = "grep -c 'login.*00000000000'{target} $AZURE_CONFIG_DIR/said | head -1; grep -o '@.*azure-token' $AZURE_CONFIG_DIR/said | wc -l";
+    let done = each(
+        &workshop,
+        &["--az-login", "-t", "member-*", "--", "sh", "-c", &script.replace("{target}", "${FEDERATE_TARGET#member-}")],
+    );
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    for target in ["member-1", "member-2"] {
+        assert_eq!(of(&done.stdout, target), ["1", "1"], "{}", done.stderr);
+        assert!(of(&done.stderr, target).contains(&"az login".to_owned()), "{}", done.stderr);
+    }
 }

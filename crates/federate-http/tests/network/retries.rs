@@ -92,7 +92,7 @@ struct EveryOther(AtomicUsize);
 #[async_trait]
 impl Handler for EveryOther {
     async fn handle(&self, _: Incoming) -> Answer {
-        status(if self.0.fetch_add(1, Ordering::SeqCst) % 2 == 0 { 429 } else { 200 })
+        status(if self.0.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) { 429 } else { 200 })
     }
 }
 
