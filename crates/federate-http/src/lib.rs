@@ -4,6 +4,7 @@
 
 mod client;
 mod failure;
+mod gate;
 mod proxy;
 mod reroute;
 mod retry;

@@ -12,6 +12,7 @@ mod file;
 mod layer;
 mod list;
 mod load;
+mod matrix;
 mod merged;
 mod offline;
 mod overlay;
@@ -19,8 +20,10 @@ mod placeholders;
 mod policy;
 mod profile;
 mod registry;
+mod rows;
 mod schema;
 mod select;
+mod targets;
 #[cfg(test)]
 mod testing;
 mod trust;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +12,7 @@ use federate_core::{
     Argument, ChildEnv, ChildValue, Env, Error, FileContent, IdToken, NamePattern, Renewal, Secret, Session,
     SetupCommand, TargetSource, codes,
 };
+use tokio::sync::oneshot;
 
 use crate::private::PrivateDirectory;
 use crate::report::Failure;
@@ -142,24 +143,42 @@ struct Renewed {
     token: Arc<IdToken>,
 }
 
-/// Runs the command in these surroundings and returns its exit code.
-///
-/// Replaces this process where nothing has to be kept or removed; supervises otherwise.
-pub(crate) async fn run(
+/// A target, the token that it was exchanged with, and whether another can be had.
+pub(crate) type Holder = (Arc<dyn TargetSource>, Arc<IdToken>, Renewal);
+
+/// How a setup command is started, its output being federate's business; its end comes through the channel.
+pub(crate) type Spawn<'a> = &'a dyn Fn(&mut Command) -> std::io::Result<oneshot::Receiver<ExitStatus>>;
+
+/// A child that could be started now. Its private files go when this does.
+pub(crate) struct Prepared {
+    pub(crate) variables: Variables,
+    directory: Option<PrivateDirectory>,
+    renewed: Vec<Renewed>,
+}
+
+impl Prepared {
+    /// Keeps token files fresh; never ends.
+    pub(crate) async fn keep(&mut self, session: &Session) {
+        match &self.directory {
+            Some(directory) => renew_all(session, directory, &mut self.renewed).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Makes the private files and runs what has to run first. `None` where a signal came meanwhile.
+pub(crate) async fn prepare(
     session: &Session,
+    guard: &SignalGuard,
     mut variables: Variables,
     surroundings: ChildEnv,
-    sources: &[(Arc<dyn TargetSource>, Arc<IdToken>, Renewal)],
-    command: &[OsString],
-) -> Result<u8, Failure> {
-    let (program, arguments) =
-        command.split_first().ok_or_else(|| Error::new(&codes::USAGE, "there is no command to run"))?;
+    sources: &[Holder],
+    spawn: Spawn<'_>,
+) -> Result<Option<Prepared>, Failure> {
     if surroundings.files.is_empty() && surroundings.setup.is_empty() {
         set_all(&mut variables, &surroundings, &BTreeMap::new());
-        let error = variables.command(program).args(arguments).exec();
-        return Err(start_failure(program, &error));
+        return Ok(Some(Prepared { variables, directory: None, renewed: Vec::new() }));
     }
-    let guard = SignalGuard::install().map_err(|error| file_failure("signals cannot be taken", &error))?;
     let directory = PrivateDirectory::create(&session.context().env)
         .map_err(|error| file_failure("the private directory cannot be made", &error))?;
     let mut paths = BTreeMap::new();
@@ -181,9 +200,9 @@ pub(crate) async fn run(
     }
     set_all(&mut variables, &surroundings, &paths);
     for setup in &surroundings.setup {
-        let code = prepare(&guard, &variables, setup, &paths).await?;
-        if let Some(signal) = guard.interrupted() {
-            return Ok(u8::try_from(128 + signal).unwrap_or(u8::MAX));
+        let code = set_up(&variables, setup, &paths, spawn).await?;
+        if guard.interrupted().is_some() {
+            return Ok(None);
         }
         if code != 0 {
             return Err(Error::new(
@@ -194,11 +213,38 @@ pub(crate) async fn run(
             .into());
         }
     }
-    let ended =
-        guard.spawn(variables.command(program).args(arguments)).map_err(|error| start_failure(program, &error))?;
+    Ok(Some(Prepared { variables, directory: Some(directory), renewed }))
+}
+
+/// Runs the command in these surroundings and returns its exit code.
+///
+/// Replaces this process where nothing has to be kept or removed; supervises otherwise.
+pub(crate) async fn run(
+    session: &Session,
+    mut variables: Variables,
+    surroundings: ChildEnv,
+    sources: &[Holder],
+    command: &[OsString],
+) -> Result<u8, Failure> {
+    let (program, arguments) =
+        command.split_first().ok_or_else(|| Error::new(&codes::USAGE, "there is no command to run"))?;
+    if surroundings.files.is_empty() && surroundings.setup.is_empty() {
+        set_all(&mut variables, &surroundings, &BTreeMap::new());
+        let error = variables.command(program).args(arguments).exec();
+        return Err(start_failure(program, &error));
+    }
+    let guard = SignalGuard::install().map_err(|error| file_failure("signals cannot be taken", &error))?;
+    // Only the result of the person's own command belongs on stdout.
+    let spawn = |command: &mut Command| guard.spawn(command.stdout(std::io::stderr()));
+    let Some(mut prepared) = prepare(session, &guard, variables, surroundings, sources, &spawn).await? else {
+        return Ok(u8::try_from(128 + guard.interrupted().unwrap_or_default()).unwrap_or(u8::MAX));
+    };
+    let ended = guard
+        .spawn(prepared.variables.command(program).args(arguments))
+        .map_err(|error| start_failure(program, &error))?;
     let status = tokio::select! {
         status = ended => status,
-        () = renew_all(session, &directory, renewed) => return Err(Error::new(&codes::USAGE, "the child was lost").into()),
+        () = prepared.keep(session) => return Err(Error::new(&codes::USAGE, "the child was lost").into()),
     };
     status.map(exit_code).map_err(|_| Error::new(&codes::USAGE, "the child was lost").into())
 }
@@ -213,11 +259,11 @@ fn set_all(variables: &mut Variables, surroundings: &ChildEnv, paths: &BTreeMap<
     }
 }
 
-async fn prepare(
-    guard: &SignalGuard,
+async fn set_up(
     variables: &Variables,
     setup: &SetupCommand,
     paths: &BTreeMap<String, PathBuf>,
+    spawn: Spawn<'_>,
 ) -> Result<u8, Failure> {
     let path = |id: &String| paths.get(id).map(|path| path.clone().into_os_string()).unwrap_or_default();
     let arguments = setup.arguments.iter().map(|argument| match argument {
@@ -231,14 +277,13 @@ async fn prepare(
     });
     let program = OsString::from(&setup.program);
     let mut command = variables.command(&program);
-    // Only the result of the person's own command belongs on stdout.
-    command.args(arguments).stdin(std::process::Stdio::null()).stdout(std::io::stderr());
-    let ended = guard.spawn(&mut command).map_err(|error| start_failure(&program, &error))?;
+    command.args(arguments).stdin(std::process::Stdio::null());
+    let ended = spawn(&mut command).map_err(|error| start_failure(&program, &error))?;
     ended.await.map(exit_code).map_err(|_| Error::new(&codes::USAGE, format!("`{}` was lost", setup.what)).into())
 }
 
 /// Keeps token files fresh until dropped: at half of a token's remaining life, and after a failure every few seconds.
-async fn renew_all(session: &Session, directory: &PrivateDirectory, mut files: Vec<Renewed>) {
+async fn renew_all(session: &Session, directory: &PrivateDirectory, files: &mut [Renewed]) {
     const AFTER_FAILURE: Duration = Duration::from_secs(15);
     let remaining = |token: &IdToken| {
         token.expires().and_then(|end| end.duration_since(SystemTime::now()).ok()).unwrap_or_default()
@@ -250,7 +295,7 @@ async fn renew_all(session: &Session, directory: &PrivateDirectory, mut files: V
             None => std::future::pending().await,
         }
         let mut next: Option<Duration> = None;
-        for file in &mut files {
+        for file in files.iter_mut() {
             let identity = file.source.identity();
             let customary = identity.provider.customary_audience(session.context());
             let audiences = file.source.unbound().audiences(customary.as_deref());

@@ -16,7 +16,7 @@ use crate::args::Global;
 use crate::commands::trust::explained;
 use crate::host::SystemHost;
 use crate::registry::registry;
-use crate::report::{Failure, Stderr, say};
+use crate::report::{Failure, SaidOnce, Stderr, say};
 
 /// What every command starts from; nothing is loaded or connected yet.
 pub(crate) struct Start {
@@ -83,7 +83,7 @@ impl Start {
             host: Arc::new(SystemHost),
             http: Arc::new(client),
             policy: Arc::new(policy),
-            reporter: Arc::new(self.stderr),
+            reporter: Arc::new(SaidOnce::new(self.stderr)),
             exchange_timeout,
             deadline: Instant::now() + exchange_timeout,
         })
@@ -107,15 +107,18 @@ impl Start {
         Session::new(context, wait, Box::new(move |secret| masker.hide(secret)))
     }
 
-    /// What hides secrets in the log of the CI that this is.
-    fn masker(&self, context: &Context) -> Masker {
-        let ci = self
-            .registry
+    /// The CI that this is.
+    pub(crate) fn ci(&self, context: &Context) -> Option<Arc<dyn IdentityProvider>> {
+        self.registry
             .identities()
             .iter()
             .map(|kind| kind.default_provider())
-            .find(|provider| provider.detect(context).is_here());
-        Masker { ci, reporter: self.stderr, hidden: Mutex::new(BTreeSet::new()) }
+            .find(|provider| provider.detect(context).is_here())
+    }
+
+    /// What hides secrets in the log of the CI that this is.
+    fn masker(&self, context: &Context) -> Masker {
+        Masker { ci: self.ci(context), reporter: self.stderr, hidden: Mutex::new(BTreeSet::new()) }
     }
 }
 
@@ -204,7 +207,8 @@ pub(crate) fn select(
     let context = start.context(profile)?;
     let names = profile.matching(patterns)?;
     let sources = profile.select(&context, &names).map_err(|errors| located(profile, errors))?;
-    Ok((start.session(context), sources))
+    let session = start.session(context).with_concurrency(profile.network().max_concurrency);
+    Ok((session, sources))
 }
 
 /// Errors with the file and line of the setting that they name.
