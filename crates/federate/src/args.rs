@@ -236,6 +236,12 @@ pub(crate) struct Sandbox {
     /// Show a guided run of the main job, step by step, and end.
     #[arg(long, env = "FEDERATE_TOUR", conflicts_with = "command")]
     pub(crate) tour: bool,
+    /// Let credentials live no longer than this, to see how they are renewed: `3s`.
+    #[arg(long, env = "FEDERATE_CREDENTIAL_LIFETIME", value_name = "DURATION")]
+    pub(crate) credential_lifetime: Option<HumanDuration>,
+    /// Let the job's ID tokens live for so long: `10s`.
+    #[arg(long, env = "FEDERATE_TOKEN_LIFETIME", value_name = "DURATION")]
+    pub(crate) token_lifetime: Option<HumanDuration>,
     /// Listen here; 0 takes a free port.
     #[arg(long, env = "FEDERATE_PORT", default_value_t = 0)]
     pub(crate) port: u16,
