@@ -1,6 +1,7 @@
 //! Credentials as Azure's SDKs, Terraform and the az CLI find them.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use federate_core::template::is_literal;
@@ -262,6 +263,14 @@ impl Cloud for AzureCloud {
 
     async fn answer(&self, target: &dyn ServedTarget, request: &EndpointRequest) -> EndpointReply {
         served::answer(target, request).await
+    }
+
+    /// The child exchanges by itself: as long as there is a token.
+    fn lasts_until(&self, handover: &Handover<'_>) -> Option<SystemTime> {
+        match handover.renewal {
+            Renewal::Again(_) => None,
+            Renewal::Once => handover.token.expires(),
+        }
     }
 
     fn from_env(&self, context: &Context, _target: &str) -> Result<Option<Credentials>, Error> {

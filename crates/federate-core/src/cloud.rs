@@ -1,6 +1,7 @@
 //! Whom the job becomes.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value as Json, json};
@@ -159,6 +160,11 @@ pub trait Cloud: Send + Sync {
     /// # Errors
     /// An error of the adapter's own where two targets would set one variable differently.
     fn environment(&self, context: &Context, group: &[Handover<'_>]) -> Result<ChildEnv, Error>;
+
+    /// Until when what [`Cloud::environment`] gives can be used; `None` where that has no end.
+    fn lasts_until(&self, handover: &Handover<'_>) -> Option<SystemTime> {
+        handover.credentials.expires
+    }
 
     /// The credentials that a surrounding `federate exec` gave to this process for the target of this name.
     ///

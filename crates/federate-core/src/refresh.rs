@@ -167,7 +167,7 @@ impl<R: Renew> Kept<R> {
 
     /// What can be said without another try.
     fn ready(&self) -> Option<Result<R::Item, Error>> {
-        let state = self.state();
+        let mut state = self.state();
         let now = self.host.now();
         let left = |held: &Held<R::Item>| match held.end {
             Some((end, _)) => end.duration_since(now).unwrap_or_default(),
@@ -176,11 +176,21 @@ impl<R: Renew> Kept<R> {
         if let Some(held) = state.held.as_ref().filter(|held| left(held) > held.margin) {
             return Some(Ok(held.value.clone()));
         }
-        let failure = state.failure.as_ref().filter(|failure| failure.next_try > Instant::now())?;
-        Some(match state.held.as_ref().filter(|held| !left(held).is_zero()) {
+        let State { held, failure } = &mut *state;
+        let failure = failure.as_mut().filter(|failure| failure.next_try > Instant::now())?;
+        Some(match held.as_ref().filter(|held| !left(held).is_zero()) {
             Some(held) => Ok(held.value.clone()),
-            None => Err(failure.error.clone()),
+            None => {
+                self.say_over(failure);
+                Err(failure.error.clone())
+            }
         })
+    }
+
+    fn say_over(&self, failure: &mut Failure) {
+        if !std::mem::replace(&mut failure.is_over_said, true) {
+            self.reporter.warn(&format!("{} have ended and cannot be renewed: {}", self.what, failure.error));
+        }
     }
 
     fn is_due(&self) -> bool {
@@ -220,10 +230,10 @@ impl<R: Renew> Kept<R> {
         let mut state = self.state();
         match outcome {
             Ok(lease) => {
-                let value = lease.value.clone();
+                let (value, end) = (lease.value.clone(), shown(lease.expires));
                 state.held = Some(self.held(lease));
                 if state.failure.take().is_some() {
-                    self.reporter.note(&format!("{} are renewed again", self.what));
+                    self.reporter.note(&format!("{} are renewed again, and last until {end}", self.what));
                 }
                 Ok(value)
             }
@@ -232,19 +242,17 @@ impl<R: Renew> Kept<R> {
                 let is_over = end.is_none_or(|end| end <= now);
                 let (count, is_over_said) =
                     state.failure.as_ref().map_or((0, false), |known| (known.count, known.is_over_said));
-                if is_over && !is_over_said {
-                    self.reporter.warn(&format!("{} have ended and cannot be renewed: {error}", self.what));
-                } else if count == 0 {
-                    let end = end.map(|end| humantime::format_rfc3339_seconds(end).to_string()).unwrap_or_default();
+                if count == 0 && !is_over {
+                    let end = shown(end);
                     self.reporter.warn(&format!("{} cannot be renewed yet, and last until {end}: {error}", self.what));
                 }
                 let next_try = Instant::now() + back_off(count, (self.chance)());
-                state.failure = Some(Failure {
-                    error: error.clone(),
-                    count: count.saturating_add(1),
-                    next_try,
-                    is_over_said: is_over,
-                });
+                let count = count.saturating_add(1);
+                let mut failure = Failure { error: error.clone(), count, next_try, is_over_said };
+                if is_over {
+                    self.say_over(&mut failure);
+                }
+                state.failure = Some(failure);
                 match &state.held {
                     Some(held) if !is_over => Ok(held.value.clone()),
                     _ => Err(error),
@@ -252,6 +260,10 @@ impl<R: Renew> Kept<R> {
             }
         }
     }
+}
+
+fn shown(end: Option<SystemTime>) -> String {
+    end.map_or_else(|| "further notice".to_owned(), |end| humantime::format_rfc3339_seconds(end).to_string())
 }
 
 /// When a value that begins now is renewed.

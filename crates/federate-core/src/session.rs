@@ -108,6 +108,11 @@ impl Session {
         &self.context
     }
 
+    /// Masks a secret that this session did not ask for itself.
+    pub fn hide(&self, secret: &Secret) {
+        (self.hide)(secret);
+    }
+
     /// What can be refused before any network call, for all targets at once.
     ///
     /// # Errors

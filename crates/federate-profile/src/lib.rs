@@ -21,6 +21,7 @@ mod profile;
 mod registry;
 mod schema;
 mod select;
+mod serve;
 #[cfg(test)]
 mod testing;
 mod trust;
@@ -32,4 +33,5 @@ pub use offline::context as offline_context;
 pub use profile::{Effective, Profile};
 pub use registry::{IdentityKind, Registry, TargetKind};
 pub use schema::{reference, schema};
+pub use serve::ServeMode;
 pub use trust::{TestClaims, TrustSection, TrustTest};

@@ -5,14 +5,11 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use federate_core::{
-    Argument, ChildEnv, ChildValue, Env, Error, FileContent, IdToken, NamePattern, Renewal, Secret, Session,
-    SetupCommand, TargetSource, codes,
-};
+use federate_core::{Argument, ChildEnv, ChildValue, Env, Error, NamePattern, Secret, Session, SetupCommand, codes};
 
+use crate::bound;
+use crate::files::{Files, Handed};
 use crate::private::PrivateDirectory;
 use crate::report::Failure;
 use crate::signals::{SignalGuard, exit_code};
@@ -51,7 +48,12 @@ impl Variables {
     /// Removes every variable whose value is a JWT: a real job's tokens, whatever their names.
     #[cfg(feature = "sandbox")]
     pub(crate) fn remove_tokens(&mut self) {
-        self.0.retain(|_, value| !value.to_str().is_some_and(IdToken::looks_like_one));
+        self.0.retain(|_, value| !value.to_str().is_some_and(federate_core::IdToken::looks_like_one));
+    }
+
+    /// One variable's value.
+    pub(crate) fn get(&self, name: &str) -> Option<&std::ffi::OsStr> {
+        self.0.get(std::ffi::OsStr::new(name)).map(OsString::as_os_str)
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
@@ -135,13 +137,6 @@ fn comparable(value: &ChildValue) -> String {
     }
 }
 
-/// A token file that has to be kept fresh.
-struct Renewed {
-    file: String,
-    source: Arc<dyn TargetSource>,
-    token: Arc<IdToken>,
-}
-
 /// Runs the command in these surroundings and returns its exit code.
 ///
 /// Replaces this process where nothing has to be kept or removed; supervises otherwise.
@@ -149,7 +144,7 @@ pub(crate) async fn run(
     session: &Session,
     mut variables: Variables,
     surroundings: ChildEnv,
-    sources: &[(Arc<dyn TargetSource>, Arc<IdToken>, Renewal)],
+    handed: &[Handed],
     command: &[OsString],
 ) -> Result<u8, Failure> {
     let (program, arguments) =
@@ -162,28 +157,53 @@ pub(crate) async fn run(
     let guard = SignalGuard::install().map_err(|error| file_failure("signals cannot be taken", &error))?;
     let directory = PrivateDirectory::create(&session.context().env)
         .map_err(|error| file_failure("the private directory cannot be made", &error))?;
-    let mut paths = BTreeMap::new();
-    let mut renewed = Vec::new();
-    for file in &surroundings.files {
-        let path = match &file.content {
-            FileContent::Directory => directory.make_directory(&file.name),
-            FileContent::Text(content) => directory.write(&file.name, content),
-            FileContent::IdToken { target, token } => {
-                if let Some((source, token, Renewal::Again(_))) =
-                    sources.iter().find(|(source, ..)| source.name() == target)
-                {
-                    renewed.push(Renewed { file: file.name.clone(), source: source.clone(), token: token.clone() });
-                }
-                directory.write(&file.name, token)
-            }
-        };
-        paths.insert(file.id.clone(), path.map_err(|error| file_failure("a private file cannot be written", &error))?);
+    supervise(&guard, &directory, session, variables, surroundings, handed, command, std::future::pending()).await
+}
+
+/// Runs the command as a child of this process, with private files that go when it ends. `beside` runs meanwhile, from
+/// before the setup commands on.
+#[allow(clippy::too_many_arguments, reason = "all that a child has around it")]
+pub(crate) async fn supervise(
+    guard: &SignalGuard,
+    directory: &PrivateDirectory,
+    session: &Session,
+    mut variables: Variables,
+    surroundings: ChildEnv,
+    handed: &[Handed],
+    command: &[OsString],
+    beside: impl Future<Output = ()>,
+) -> Result<u8, Failure> {
+    let (program, arguments) =
+        command.split_first().ok_or_else(|| Error::new(&codes::USAGE, "there is no command to run"))?;
+    let mut files = Files::place(directory, &surroundings, handed)?;
+    set_all(&mut variables, &surroundings, &files.paths);
+    let paths = files.paths.clone();
+    let work = async {
+        if let Some(code) = prepare_all(guard, &variables, &surroundings.setup, &paths).await? {
+            return Ok(code);
+        }
+        let ended = bound::command(&variables, program, arguments).and_then(|mut command| guard.spawn(&mut command));
+        let ended = ended.map_err(|error| start_failure(program, &error))?;
+        ended.await.map(exit_code).map_err(|_| Error::new(&codes::USAGE, "the child was lost").into())
+    };
+    tokio::select! {
+        code = work => code,
+        () = beside => Err(Error::new(&codes::USAGE, "what runs beside the child ended").into()),
+        () = files.keep_fresh(session, directory) => Err(Error::new(&codes::USAGE, "the child was lost").into()),
     }
-    set_all(&mut variables, &surroundings, &paths);
-    for setup in &surroundings.setup {
-        let code = prepare(&guard, &variables, setup, &paths).await?;
+}
+
+/// Runs the setup commands; the exit code if a signal ended them.
+pub(crate) async fn prepare_all(
+    guard: &SignalGuard,
+    variables: &Variables,
+    setup: &[SetupCommand],
+    paths: &BTreeMap<String, PathBuf>,
+) -> Result<Option<u8>, Failure> {
+    for setup in setup {
+        let code = prepare(guard, variables, setup, paths).await?;
         if let Some(signal) = guard.interrupted() {
-            return Ok(u8::try_from(128 + signal).unwrap_or(u8::MAX));
+            return Ok(Some(u8::try_from(128 + signal).unwrap_or(u8::MAX)));
         }
         if code != 0 {
             return Err(Error::new(
@@ -194,16 +214,10 @@ pub(crate) async fn run(
             .into());
         }
     }
-    let ended =
-        guard.spawn(variables.command(program).args(arguments)).map_err(|error| start_failure(program, &error))?;
-    let status = tokio::select! {
-        status = ended => status,
-        () = renew_all(session, &directory, renewed) => return Err(Error::new(&codes::USAGE, "the child was lost").into()),
-    };
-    status.map(exit_code).map_err(|_| Error::new(&codes::USAGE, "the child was lost").into())
+    Ok(None)
 }
 
-fn set_all(variables: &mut Variables, surroundings: &ChildEnv, paths: &BTreeMap<String, PathBuf>) {
+pub(crate) fn set_all(variables: &mut Variables, surroundings: &ChildEnv, paths: &BTreeMap<String, PathBuf>) {
     for (name, value) in &surroundings.set {
         match value {
             ChildValue::Plain(text) => variables.set(name, text),
@@ -237,46 +251,7 @@ async fn prepare(
     ended.await.map(exit_code).map_err(|_| Error::new(&codes::USAGE, format!("`{}` was lost", setup.what)).into())
 }
 
-/// Keeps token files fresh until dropped: at half of a token's remaining life, and after a failure every few seconds.
-async fn renew_all(session: &Session, directory: &PrivateDirectory, mut files: Vec<Renewed>) {
-    const AFTER_FAILURE: Duration = Duration::from_secs(15);
-    let remaining = |token: &IdToken| {
-        token.expires().and_then(|end| end.duration_since(SystemTime::now()).ok()).unwrap_or_default()
-    };
-    let mut pause = files.iter().map(|file| remaining(&file.token) / 2).min();
-    loop {
-        match pause {
-            Some(pause) => tokio::time::sleep(pause.max(Duration::from_secs(1))).await,
-            None => std::future::pending().await,
-        }
-        let mut next: Option<Duration> = None;
-        for file in &mut files {
-            let identity = file.source.identity();
-            let customary = identity.provider.customary_audience(session.context());
-            let audiences = file.source.unbound().audiences(customary.as_deref());
-            let wait = match session.fresh_token(identity, &audiences, &file.token).await {
-                Ok(token) => match directory.write(&file.file, token.raw()) {
-                    Ok(_) => {
-                        file.token = token;
-                        remaining(&file.token) / 2
-                    }
-                    Err(error) => {
-                        session.context().reporter.warn(&format!("the ID token file cannot be rewritten: {error}"));
-                        AFTER_FAILURE
-                    }
-                },
-                Err(error) => {
-                    session.context().reporter.warn(&format!("the ID token file cannot be renewed yet: {error}"));
-                    AFTER_FAILURE
-                }
-            };
-            next = Some(next.map_or(wait, |known| known.min(wait)));
-        }
-        pause = next;
-    }
-}
-
-fn file_failure(what: &str, error: &std::io::Error) -> Failure {
+pub(crate) fn file_failure(what: &str, error: &std::io::Error) -> Failure {
     Error::new(&PRIVATE_FILE, what)
         .with_cause(error.to_string())
         .with_help("federate needs a directory of its own under XDG_RUNTIME_DIR, TMPDIR or /tmp")

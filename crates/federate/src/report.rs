@@ -1,6 +1,8 @@
 //! What people read on stderr: notes, warnings, errors.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
 
 use anstyle::{AnsiColor, Style};
 use federate_core::{Error, Reporter};
@@ -173,6 +175,34 @@ impl Reporter for Stderr {
         if self.verbosity >= 1 {
             say(text);
         }
+    }
+}
+
+/// What adapters say: a note that was said before (at every renewal of the same credentials) is not said again.
+#[derive(Debug)]
+pub(crate) struct OnceReporter {
+    stderr: Stderr,
+    said: Mutex<BTreeSet<String>>,
+}
+
+impl OnceReporter {
+    /// Speaks as loudly as this one.
+    pub(crate) fn new(stderr: Stderr) -> Self {
+        Self { stderr, said: Mutex::default() }
+    }
+}
+
+impl Reporter for OnceReporter {
+    fn warn(&self, text: &str) {
+        self.stderr.warn(text);
+    }
+    fn note(&self, text: &str) {
+        if self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned()) {
+            self.stderr.note(text);
+        }
+    }
+    fn detail(&self, text: &str) {
+        self.stderr.detail(text);
     }
 }
 

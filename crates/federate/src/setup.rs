@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use federate_core::{
-    Context, Env, Error, Exchanged, IdentityProvider, Masking, NetworkSettings, Reporter as _, Secret, Session,
+    Context, Env, Error, Exchanged, Handover, IdentityProvider, Masking, NetworkSettings, Reporter as _, Secret, Session,
     TargetSource,
 };
 use federate_http::Client;
@@ -14,9 +14,10 @@ use federate_profile::{LoadOptions, Profile, Registry};
 
 use crate::args::Global;
 use crate::commands::trust::explained;
+use crate::files::Handed;
 use crate::host::SystemHost;
 use crate::registry::registry;
-use crate::report::{Failure, Stderr, say};
+use crate::report::{Failure, OnceReporter, Stderr, say};
 
 /// What every command starts from; nothing is loaded or connected yet.
 pub(crate) struct Start {
@@ -83,7 +84,7 @@ impl Start {
             host: Arc::new(SystemHost),
             http: Arc::new(client),
             policy: Arc::new(policy),
-            reporter: Arc::new(self.stderr),
+            reporter: Arc::new(OnceReporter::new(self.stderr)),
             exchange_timeout,
             deadline: Instant::now() + exchange_timeout,
         })
@@ -148,9 +149,36 @@ impl Masker {
 
 /// Selected targets, exchanged.
 pub(crate) struct Ready {
-    pub(crate) session: Session,
+    pub(crate) session: Arc<Session>,
     pub(crate) sources: Vec<Arc<dyn TargetSource>>,
     pub(crate) exchanged: Vec<Exchanged>,
+}
+
+impl Ready {
+    /// The targets of one kind on their way to a child.
+    pub(crate) fn handovers(&self, kind: &str) -> Vec<Handover<'_>> {
+        let group = self.exchanged.iter().filter(|one| one.target.kind() == kind);
+        group
+            .map(|one| Handover {
+                target: &one.name,
+                credentials: &one.credentials,
+                token: &one.token,
+                renewal: &one.renewal,
+            })
+            .collect()
+    }
+
+    /// What keeps a child's token files fresh.
+    pub(crate) fn handed(&self) -> Vec<Handed> {
+        let pairs = self.sources.iter().zip(&self.exchanged);
+        pairs.map(|(source, one)| (source.clone(), one.token.clone(), one.renewal.clone())).collect()
+    }
+
+    /// The targets of these kinds alone.
+    pub(crate) fn of_kinds(&self, kinds: &[&str]) -> (Vec<Arc<dyn TargetSource>>, Vec<Exchanged>) {
+        let pairs = self.sources.iter().zip(&self.exchanged).filter(|(_, one)| kinds.contains(&one.target.kind()));
+        pairs.map(|(source, one)| (source.clone(), one.clone())).unzip()
+    }
 }
 
 /// Selects and exchanges; errors point at the profile's lines.
@@ -192,7 +220,7 @@ async fn exchange_selected(
         Ok(exchanged) => exchanged,
         Err(errors) => return Err(located(profile, explained(profile, &session, &sources, errors).await)),
     };
-    Ok(Ready { session, sources, exchanged })
+    Ok(Ready { session: Arc::new(session), sources, exchanged })
 }
 
 /// Selects the targets and opens a session, without the network.

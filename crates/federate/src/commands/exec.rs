@@ -1,29 +1,94 @@
 //! `federate exec`: a command with the credentials in its environment only.
 
-use std::sync::Arc;
+mod way;
 
-use federate_core::{ChildEnv, Error, Exchanged, Handover, NamePattern, Reporter as _, codes};
+use federate_core::{ChildEnv, Error, Exchanged, NamePattern, Reporter as _, codes};
 use federate_profile::Profile;
 
 use crate::args::Exec;
 use crate::child::{self, Variables};
+use crate::endpoint::{self, Endpoint};
+use crate::private::PrivateDirectory;
 use crate::report::Failure;
 use crate::setup::{Ready, Start, exchange_for_child, located};
+use crate::signals::SignalGuard;
 
 pub(crate) async fn run(start: &Start, arguments: Exec) -> Result<u8, Failure> {
     let profile = load(start, arguments.az_login, &arguments.targets.target)?;
     let ready = exchange_for_child(start, &profile, &arguments.targets.target).await?;
-    let surroundings = surroundings(start, &profile, &ready)?;
-    if arguments.isolate
-        && surroundings.files.iter().any(|file| matches!(file.content, federate_core::FileContent::IdToken { .. }))
-    {
-        return Err(Error::new(
-            &codes::USAGE,
-            "--isolate keeps ID tokens from the command, but a selected target can only be handed over as one",
-        )
-        .with_help("leave out --isolate, or select targets that hand over credentials (AWS)")
-        .into());
+    let plain = parts(start, &profile, &ready)?;
+    let served = way::served_kinds(start, &profile, &arguments, &ready, &plain);
+    let variables = variables(start, &profile, &arguments, &ready);
+    if served.is_empty() {
+        let surroundings = child::merge(plain)?;
+        say_all(start, &surroundings);
+        return child::run(&ready.session, variables, surroundings, &ready.handed(), &arguments.command).await;
     }
+    serve_child(start, &profile, &arguments, &ready, Given { variables, plain, served }).await
+}
+
+/// What the child is given, and for which kinds of targets by an endpoint.
+struct Given {
+    variables: Variables,
+    plain: Vec<(String, ChildEnv)>,
+    served: Vec<&'static str>,
+}
+
+/// Runs the command beside an endpoint.
+async fn serve_child(
+    start: &Start,
+    profile: &Profile,
+    arguments: &Exec,
+    ready: &Ready,
+    given: Given,
+) -> Result<u8, Failure> {
+    let Given { mut variables, plain, served } = given;
+    let guard = SignalGuard::install().map_err(|error| child::file_failure("signals cannot be taken", &error))?;
+    let directory = PrivateDirectory::create(&start.env)
+        .map_err(|error| child::file_failure("the private directory cannot be made", &error))?;
+    let (sources, exchanged) = ready.of_kinds(&served);
+    let endpoint =
+        Endpoint::open(start, ready.session.clone(), &sources, &exchanged, &directory, arguments.isolate).await?;
+    let mut all = Vec::new();
+    for (kind, part) in plain {
+        all.push(match served.iter().find(|served| **served == kind) {
+            Some(served) => (kind, served_part(start, profile, ready, served, &endpoint)?),
+            None => (kind, part),
+        });
+    }
+    let surroundings = child::merge(all)?;
+    say_all(start, &surroundings);
+    variables.set(GIVEN, "endpoint");
+    endpoint.announce(&mut variables);
+    let handed = ready.handed();
+    let command = &arguments.command;
+    child::supervise(&guard, &directory, &ready.session, variables, surroundings, &handed, command, endpoint.run())
+        .await
+}
+
+/// What the child needs of the targets of one kind when it asks an endpoint.
+pub(crate) fn served_part(
+    start: &Start,
+    profile: &Profile,
+    ready: &Ready,
+    kind: &str,
+    endpoint: &Endpoint,
+) -> Result<ChildEnv, Failure> {
+    let Some(cloud) = start.registry.cloud(kind) else { return Ok(ChildEnv::default()) };
+    let group = ready.handovers(kind);
+    cloud
+        .served_environment(ready.session.context(), &group, endpoint.address())
+        .map_err(|error| located(profile, vec![error]))
+}
+
+fn say_all(start: &Start, surroundings: &ChildEnv) {
+    for note in &surroundings.notes {
+        start.stderr.note(note);
+    }
+}
+
+/// The child's variables, apart from what its targets need.
+fn variables(start: &Start, profile: &Profile, arguments: &Exec, ready: &Ready) -> Variables {
     let mut variables = Variables::inherit(&start.env);
     if !arguments.keep_env {
         let patterns = outranking(start, &ready.exchanged);
@@ -32,21 +97,12 @@ pub(crate) async fn run(start: &Start, arguments: Exec) -> Result<u8, Failure> {
             start.stderr.detail(&format!("dropped from the command's environment: {}", dropped.join(", ")));
         }
     }
+    // A surrounding federate's endpoint hands out other credentials than this one's.
+    for name in [endpoint::ADDRESS, endpoint::SECRET_FILE] {
+        variables.remove(name);
+    }
     if arguments.isolate {
-        for kind in start.registry.identities() {
-            kind.default_provider()
-                .job_variables(ready.session.context())
-                .iter()
-                .for_each(|name| variables.remove(name));
-        }
-        for source in &ready.sources {
-            source
-                .identity()
-                .provider
-                .job_variables(ready.session.context())
-                .iter()
-                .for_each(|name| variables.remove(name));
-        }
+        job_variables(start, ready).iter().for_each(|name| variables.remove(name));
     }
     if !profile.names().is_empty() {
         variables.set("FEDERATE_PROFILE", profile.names().join(","));
@@ -54,22 +110,21 @@ pub(crate) async fn run(start: &Start, arguments: Exec) -> Result<u8, Failure> {
     variables
         .set("FEDERATE_TARGETS", ready.exchanged.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(","));
     variables.set(GIVEN, "environment");
-    for note in &surroundings.notes {
-        start.stderr.note(note);
-    }
-    let sources: Vec<_> = ready
-        .sources
-        .iter()
-        .zip(&ready.exchanged)
-        .map(|(source, exchanged)| (Arc::clone(source), Arc::clone(&exchanged.token), exchanged.renewal.clone()))
-        .collect();
-    child::run(&ready.session, variables, surroundings, &sources, &arguments.command).await
+    variables
+}
+
+/// The variables that carry the job's own identity.
+pub(crate) fn job_variables(start: &Start, ready: &Ready) -> Vec<String> {
+    let context = ready.session.context();
+    let defaults = start.registry.identities().iter().flat_map(|kind| kind.default_provider().job_variables(context));
+    let own = ready.sources.iter().flat_map(|source| source.identity().provider.job_variables(context));
+    defaults.chain(own).collect()
 }
 
 /// Set for the child, so that `federate whoami` inside it reports on the credentials that it was given.
 pub(crate) const GIVEN: &str = "FEDERATE_CREDENTIALS";
 
-fn load(start: &Start, az_login: bool, patterns: &[String]) -> Result<Profile, Failure> {
+pub(crate) fn load(start: &Start, az_login: bool, patterns: &[String]) -> Result<Profile, Failure> {
     let profile = start.load(&[])?;
     if !az_login {
         return Ok(profile);
@@ -90,24 +145,19 @@ fn load(start: &Start, az_login: bool, patterns: &[String]) -> Result<Profile, F
 
 /// What the child needs of all clouds together.
 pub(crate) fn surroundings(start: &Start, profile: &Profile, ready: &Ready) -> Result<ChildEnv, Failure> {
+    Ok(child::merge(parts(start, profile, ready)?)?)
+}
+
+/// What the child needs of each cloud.
+fn parts(start: &Start, profile: &Profile, ready: &Ready) -> Result<Vec<(String, ChildEnv)>, Failure> {
     let mut parts = Vec::new();
     for kind in kinds(&ready.exchanged) {
         let Some(cloud) = start.registry.cloud(kind) else { continue };
-        let group: Vec<Handover<'_>> = ready
-            .exchanged
-            .iter()
-            .filter(|one| one.target.kind() == kind)
-            .map(|one| Handover {
-                target: &one.name,
-                credentials: &one.credentials,
-                token: &one.token,
-                renewal: &one.renewal,
-            })
-            .collect();
+        let group = ready.handovers(kind);
         let part = cloud.environment(ready.session.context(), &group).map_err(|error| located(profile, vec![error]))?;
         parts.push((kind.to_owned(), part));
     }
-    Ok(child::merge(parts)?)
+    Ok(parts)
 }
 
 /// What must not stand beside the new credentials.
@@ -119,7 +169,7 @@ pub(crate) fn outranking(start: &Start, exchanged: &[Exchanged]) -> Vec<NamePatt
         .collect()
 }
 
-fn kinds(exchanged: &[Exchanged]) -> Vec<&'static str> {
+pub(crate) fn kinds(exchanged: &[Exchanged]) -> Vec<&'static str> {
     let mut kinds: Vec<&'static str> = Vec::new();
     for one in exchanged {
         if !kinds.contains(&one.target.kind()) {

@@ -1,0 +1,78 @@
+//! How credentials reach a child: the simplest way that lasts.
+
+use std::time::{Duration, SystemTime};
+
+use federate_core::served::outlasts;
+use federate_core::{ChildEnv, FileContent, Reporter as _};
+use federate_profile::{Profile, ServeMode};
+
+use super::kinds;
+use crate::args::Exec;
+use crate::setup::{Ready, Start};
+
+/// The kinds of targets that are handed over by an endpoint. With `--isolate`, those that would be handed over as an ID
+/// token; all of them where plain variables are not meant to be, or would not last.
+pub(crate) fn served_kinds(
+    start: &Start,
+    profile: &Profile,
+    arguments: &Exec,
+    ready: &Ready,
+    plain: &[(String, ChildEnv)],
+) -> Vec<&'static str> {
+    let all = kinds(&ready.exchanged);
+    let mode = if arguments.serve { Some(ServeMode::Always) } else { profile.serve() };
+    let expected = arguments.expect_duration.map(|duration| duration.0);
+    match mode {
+        Some(ServeMode::Always) => return all,
+        Some(ServeMode::Auto) => {
+            let job = || ready.sources.iter().filter_map(|source| time_left(ready, source.as_ref())).max();
+            if let Some(needed) = expected.or_else(job)
+                && let Some(why) = ends_before(start, ready, needed)
+            {
+                start.stderr.detail(&format!("{why}, so an endpoint keeps them fresh"));
+                return all;
+            }
+        }
+        // Whoever says how long it takes wants it to work for so long.
+        None => {
+            if let Some(why) = expected.and_then(|needed| ends_before(start, ready, needed)) {
+                start.stderr.detail(&format!("{why}, so an endpoint keeps them fresh"));
+                return all;
+            }
+        }
+        Some(ServeMode::Never) => {
+            if let Some(why) = expected.and_then(|needed| ends_before(start, ready, needed)) {
+                start.stderr.warn(&format!("{why}; `serve = \"never\"` stands in the profile, so nothing renews them"));
+            }
+        }
+    }
+    if !arguments.isolate {
+        return Vec::new();
+    }
+    let is_token = |part: &ChildEnv| part.files.iter().any(|file| matches!(file.content, FileContent::IdToken { .. }));
+    all.into_iter().filter(|kind| plain.iter().any(|(own, part)| own == kind && is_token(part))).collect()
+}
+
+fn time_left(ready: &Ready, source: &dyn federate_core::TargetSource) -> Option<Duration> {
+    source.identity().provider.job_time_left(ready.session.context())
+}
+
+/// What a plain hand-over would not do: a sentence, if some target's ends too early.
+fn ends_before(start: &Start, ready: &Ready, needed: Duration) -> Option<String> {
+    let now = ready.session.context().host.now();
+    for kind in kinds(&ready.exchanged) {
+        let Some(cloud) = start.registry.cloud(kind) else { continue };
+        for handover in ready.handovers(kind) {
+            let end: Option<SystemTime> = cloud.lasts_until(&handover);
+            if !outlasts(end, now, needed) {
+                let end = end.map(|end| humantime::format_rfc3339_seconds(end).to_string()).unwrap_or_default();
+                let needed = humantime::format_duration(Duration::from_secs(needed.as_secs()));
+                return Some(format!(
+                    "the credentials of target `{}` end at {end}, before {needed} are over",
+                    handover.target
+                ));
+            }
+        }
+    }
+    None
+}
