@@ -164,10 +164,11 @@ impl Profile {
     /// # Errors
     /// Every problem of these targets.
     pub fn select(&self, context: &Context, targets: &[String]) -> Result<Vec<Arc<dyn TargetSource>>, Vec<Error>> {
+        let profile = Arc::new(self.clone());
         let mut ready: Vec<Arc<dyn TargetSource>> = Vec::new();
         let mut errors: Vec<Error> = Vec::new();
         for name in targets {
-            match self.source(context, name) {
+            match profile.source(context, name) {
                 Ok(source) => ready.push(Arc::new(source)),
                 Err(found) => {
                     let new: Vec<Error> = found
@@ -209,12 +210,12 @@ impl Profile {
         Ok((settings, target))
     }
 
-    fn source(&self, context: &Context, name: &str) -> Result<Source, Vec<Error>> {
+    fn source(self: &Arc<Self>, context: &Context, name: &str) -> Result<Source, Vec<Error>> {
         let section = self.section(name)?;
         let identity = self.identity(context, section.identity.as_deref()).map_err(|error| vec![error])?;
         let (settings, unbound) = self.fill(context, name, section)?;
         Ok(Source {
-            profile: self.clone(),
+            profile: Arc::clone(self),
             name: name.to_owned(),
             kind: section.kind,
             identity,
@@ -261,7 +262,7 @@ type Filled = (Value, Arc<dyn CloudTarget>);
 /// A selected target.
 #[derive(Debug)]
 struct Source {
-    profile: Profile,
+    profile: Arc<Profile>,
     name: String,
     kind: &'static str,
     identity: BoundIdentity,

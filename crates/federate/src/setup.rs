@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use federate_core::{
-    Context, Env, Error, Exchanged, Handover, IdentityProvider, Masking, NetworkSettings, Reporter as _, Secret, Session,
-    TargetSource,
+    Context, Env, Error, Exchanged, Handover, IdentityProvider, Masking, NetworkSettings, Reporter as _, Secret,
+    Session, TargetSource,
 };
 use federate_http::Client;
 use federate_profile::{LoadOptions, Profile, Registry};
