@@ -1,5 +1,7 @@
 //! However a served child or its federate ends: nothing is left, and nobody lives on.
 
+#![allow(clippy::print_stderr, reason = "what is left out has to be seen")]
+
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! An endpoint with many clients, some of which do not behave.
 
+#![allow(clippy::print_stderr, reason = "what is left out has to be seen")]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -43,7 +45,7 @@ fn a_thousand_requests_over_fifty_connections_are_all_right() {
                     let mut stream = TcpStream::connect(host).unwrap();
                     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
                     let is_right = |number: usize| {
-                        let (request, part) = if number % 2 == 0 {
+                        let (request, part) = if number.is_multiple_of(2) {
                             (aws, "\"RoleArn\":\"arn:aws:iam::111122223333:role/ledger-deploy\"")
                         } else {
                             (azure, "\"client_id\":\"00000000-0000-0000-0000-000000000002\"")

@@ -145,6 +145,10 @@ impl Cloud for AwsCloud {
         Some(Secret::new(document.to_string()))
     }
 
+    fn can_be_served(&self) -> bool {
+        true
+    }
+
     fn served_environment(
         &self,
         context: &Context,

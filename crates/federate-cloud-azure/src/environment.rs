@@ -248,6 +248,10 @@ impl Cloud for AzureCloud {
         Ok(child)
     }
 
+    fn can_be_served(&self) -> bool {
+        true
+    }
+
     fn served_environment(
         &self,
         _context: &Context,

@@ -179,11 +179,17 @@ pub trait Cloud: Send + Sync {
         None
     }
 
+    /// Do this cloud's SDKs know how to ask an endpoint, so that [`Cloud::served_environment`] and [`Cloud::answer`] are
+    /// there?
+    fn can_be_served(&self) -> bool {
+        false
+    }
+
     /// As `environment`, but the child asks a running endpoint for credentials whenever it needs some. With
     /// [`EndpointAddress::isolate`], nothing in it is an ID token or leads to the CI system.
     ///
     /// # Errors
-    /// As `environment`; `usage` where the cloud's SDKs know no such endpoint.
+    /// As `environment`; `usage` where [`Cloud::can_be_served`] says no.
     fn served_environment(
         &self,
         _context: &Context,

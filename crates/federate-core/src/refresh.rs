@@ -19,6 +19,10 @@ pub const BEFORE_THE_END: Duration = Duration::from_secs(300);
 /// The longest pause between two tries after failures.
 pub const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
 
+/// With less than this left a value is taken for ended: whoever is given it could not use it any more, and SDKs that count
+/// in whole seconds would take it for over.
+const LEAST: Duration = Duration::from_secs(1);
+
 /// The clock on the wall can jump while a timer runs (a machine that slept): it is looked at this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(300);
 
@@ -107,9 +111,9 @@ impl<R: Renew> Kept<R> {
         kept
     }
 
-    /// Another chance than the system's, between 0 and 1: for tests.
-    #[must_use]
-    pub fn with_chance(mut self, chance: fn() -> f64) -> Self {
+    /// Another chance than the system's, between 0 and 1.
+    #[cfg(test)]
+    fn with_chance(mut self, chance: fn() -> f64) -> Self {
         self.chance = chance;
         if let Some(held) = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).held.take() {
             let lease = Lease { value: held.value, expires: held.end.map(|(end, _)| end) };
@@ -178,7 +182,7 @@ impl<R: Renew> Kept<R> {
         }
         let State { held, failure } = &mut *state;
         let failure = failure.as_mut().filter(|failure| failure.next_try > Instant::now())?;
-        Some(match held.as_ref().filter(|held| !left(held).is_zero()) {
+        Some(match held.as_ref().filter(|held| left(held) >= LEAST) {
             Some(held) => Ok(held.value.clone()),
             None => {
                 self.say_over(failure);
@@ -239,7 +243,7 @@ impl<R: Renew> Kept<R> {
             }
             Err(error) => {
                 let end = state.held.as_ref().and_then(|held| held.end).map(|(end, _)| end);
-                let is_over = end.is_none_or(|end| end <= now);
+                let is_over = end.is_none_or(|end| end < now + LEAST);
                 let (count, is_over_said) =
                     state.failure.as_ref().map_or((0, false), |known| (known.count, known.is_over_said));
                 if count == 0 && !is_over {

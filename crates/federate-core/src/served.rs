@@ -11,7 +11,6 @@ use crate::codes;
 use crate::credentials::Credentials;
 use crate::endpoint::ServedTarget;
 use crate::error::Error;
-use crate::identity::Renewal;
 use crate::refresh::{Kept, Lease, Renew};
 use crate::session::{Exchanged, Session, TargetSource};
 use crate::token::IdToken;
@@ -83,14 +82,6 @@ impl KeptTarget {
     /// Renews its credentials in time, until dropped.
     pub async fn keep(&self) {
         self.main.keep().await;
-    }
-
-    /// Until when its credentials can be renewed; `None` where there is no end to it.
-    pub fn renewable_until(&self, token: &IdToken) -> Option<SystemTime> {
-        match self.source.identity().provider.renewal(self.session.context()) {
-            Renewal::Once => token.expires(),
-            Renewal::Again(_) => None,
-        }
     }
 
     fn resource(&self, resource: &str) -> Arc<Kept<ResourceRenewal>> {

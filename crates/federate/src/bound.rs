@@ -44,6 +44,8 @@ pub(crate) fn become_command(words: &[OsString]) -> Option<u8> {
             return Some(143);
         }
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = parent;
     use std::os::unix::process::CommandExt as _;
     let error = Command::new(program).args(arguments).exec();
     Some(crate::child::start_failure(program, &error).print())

@@ -17,7 +17,7 @@ pub(crate) async fn run(start: &Start, arguments: Exec) -> Result<u8, Failure> {
     let profile = load(start, arguments.az_login, &arguments.targets.target)?;
     let ready = exchange_for_child(start, &profile, &arguments.targets.target).await?;
     let plain = parts(start, &profile, &ready)?;
-    let served = way::served_kinds(start, &profile, &arguments, &ready, &plain);
+    let served = way::served_kinds(start, &profile, &arguments, &ready, &plain)?;
     let variables = variables(start, &profile, &arguments, &ready);
     if served.is_empty() {
         let surroundings = child::merge(plain)?;
