@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, mpsc};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use federate_core::testing::jwt;
@@ -12,7 +12,16 @@ use serde_json::json;
 
 struct Cloud {
     token: Answer,
-    sts: Answer,
+    /// How long credentials live; for good where nothing is said.
+    lifetime: Option<Duration>,
+}
+
+impl Cloud {
+    fn sts(&self) -> Answer {
+        let end = self.lifetime.map(|lifetime| SystemTime::now() + lifetime);
+        let end = end.map_or(FOR_GOOD.to_owned(), |end| humantime::format_rfc3339_seconds(end).to_string());
+        Answer::text(200, "text/xml", STS.replace(FOR_GOOD, &end))
+    }
 }
 
 #[async_trait]
@@ -20,19 +29,16 @@ impl Handler for Cloud {
     async fn handle(&self, request: Incoming) -> Answer {
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/token") if request.header("authorization").is_some() => self.token.clone(),
-            ("POST", "/") if request.body.len() > 500 => self.sts.clone(),
+            ("POST", "/") if request.body.len() > 500 => self.sts(),
             _ => Answer::text(404, "text/plain", "not what was expected"),
         }
     }
 }
 
 /// Serves until the process ends; writes the CA's certificate to this file and returns `https://127.0.0.1:PORT`.
-pub(crate) fn start(ca_file: &Path) -> String {
+pub(crate) fn start(ca_file: &Path, lifetime: Option<Duration>) -> String {
     let tls = certificate(ca_file);
-    let cloud = Arc::new(Cloud {
-        token: Answer::json(200, &json!({ "count": 1500, "value": token() })),
-        sts: Answer::text(200, "text/xml", STS),
-    });
+    let cloud = Arc::new(Cloud { token: Answer::json(200, &json!({ "count": 1500, "value": token() })), lifetime });
     let (sender, address) = mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -73,6 +79,8 @@ fn token() -> String {
         "event_name": "push", "runner_environment": "github-hosted", "sha": "6677abb3b724f1d6f80792c657c0feeab97d7776",
     }))
 }
+
+const FOR_GOOD: &str = "2099-05-04T12:00:00Z";
 
 const STS: &str = concat!(
     "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult>",

@@ -88,7 +88,7 @@ fn target(what: &str, measured: Option<(f64, Option<f64>)>, holds: impl Fn(f64) 
 /// A GitHub job's, with the cloud on loopback.
 fn environment(folder: &Path) -> BTreeMap<String, String> {
     let ca = folder.join("ca.pem");
-    let url = cloud::start(&ca);
+    let url = cloud::start(&ca, None);
     let profiles = folder.join("profiles");
     std::fs::create_dir(&profiles).unwrap();
     std::fs::create_dir(folder.join(".git")).unwrap();

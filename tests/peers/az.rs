@@ -11,6 +11,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("is_logged_in_under_exec", is_logged_in_under_exec),
     ("is_logged_in_by_the_profile_in_a_github_job", is_logged_in_by_the_profile_in_a_github_job),
     ("its_refusal_keeps_the_command_from_running", its_refusal_keeps_the_command_from_running),
+    ("signs_in_as_the_endpoints_identity_across_renewals", signs_in_as_the_endpoints_identity_across_renewals),
 ];
 
 pub(crate) fn find() -> Peer {
@@ -79,4 +80,22 @@ fn its_refusal_keeps_the_command_from_running(programs: &Path) {
     assert_eq!(done.code, 125, "{}", done.stderr);
     assert!(done.stderr.contains("error[setup-failed]: `az account set` failed"), "{}", done.stderr);
     assert!(!job.workshop.path("project/ran").exists());
+}
+
+fn signs_in_as_the_endpoints_identity_across_renewals(programs: &Path) {
+    let job = job(programs);
+    // Asks Resource Manager with a token of that moment.
+    let script = "az account show >account && for round in 1 2 3 4 5 6 7; do az rest --url '/subscriptions?api-version=2022-12-01' -o none || exit 9; sleep 2; done \
+                  && az account get-access-token --resource https://vault.azure.net --query tokenType";
+    let exec = ["federate", "exec", "-t", "azure", "--az-login", "--isolate", "--", "witness", "sh", "-c", script];
+    let done = job.sandbox(&["--credential-lifetime", "4s"], &exec);
+    assert_eq!((done.code, done.stdout.trim()), (0, "\"Bearer\""), "{}", done.stderr);
+    let asked = done.stderr.matches("access token for https://management.core.windows.net").count();
+    assert!(asked > 3, "{asked} tokens: {}", done.stderr);
+    let answered = done.stderr.matches("Resource Manager subscriptions -> 200").count();
+    assert!(answered >= 7, "{answered} answers: {}", done.stderr);
+    let account = json(&std::fs::read_to_string(job.workshop.path("project/account")).unwrap());
+    assert_eq!(account["id"], "00000000-0000-0000-0000-000000000003");
+    assert_eq!(account["user"]["assignedIdentityInfo"], "MSI");
+    assert!(arguments(&job).contains("login --identity") && !arguments(&job).contains("--federated-token"));
 }

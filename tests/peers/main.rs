@@ -17,6 +17,7 @@ mod job;
 mod moto;
 mod npm;
 mod recorder;
+mod served;
 mod terraform;
 mod venv;
 #[path = "../cli/support.rs"]
@@ -57,6 +58,7 @@ const SUITES: &[Suite] = &[
     Suite::new("azure_identity", python, azure_identity::TESTS),
     Suite::new("bodies", python, bodies::TESTS),
     Suite::new("graph", graph::find, graph::TESTS),
+    Suite::new("served", python, served::TESTS),
     Suite::new("az", az::find, az::TESTS),
     Suite { can_be_required: false, ..Suite::new("terraform", terraform::find, terraform::TESTS) },
 ];

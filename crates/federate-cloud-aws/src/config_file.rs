@@ -55,33 +55,52 @@ fn sections(text: &str) -> Vec<Section> {
     sections
 }
 
-/// The file: the user's, with one profile a target.
+/// What stands in a target's profile, key by key.
+type Lines = Vec<(&'static str, String)>;
+
+/// The file: the user's, with one profile a target that holds its credentials.
 pub(crate) fn merged(user: Option<&str>, targets: &[(&str, &Credentials)]) -> Secret {
-    let mut kept: Vec<Section> = sections(user.unwrap_or_default())
-        .into_iter()
-        .filter(|section| !section.name.starts_with("sso-session"))
-        .collect();
-    for (target, credentials) in targets {
-        let name = if *target == "default" { "default".to_owned() } else { format!("profile {target}") };
-        let at = kept.iter().position(|section| section.name == name).unwrap_or_else(|| {
-            kept.push(Section { name, lines: Vec::new() });
-            kept.len() - 1
-        });
-        let section = &mut kept[at];
-        let mut lines = Vec::new();
-        for (key, value) in [
+    let lines = |credentials: &Credentials| -> Lines {
+        [
             ("aws_access_key_id", credentials.plain("access_key_id")),
             ("aws_secret_access_key", credentials.secret("secret_access_key").map(Secret::reveal)),
             ("aws_session_token", credentials.secret("session_token").map(Secret::reveal)),
             ("aws_account_id", credentials.plain("account")),
             ("region", credentials.plain("region")),
-        ] {
-            if let Some(value) = value {
-                section.lines.retain(|line| line.split('=').next().map(str::trim) != Some(key));
-                lines.push(format!("{key} = {value}"));
-            }
-        }
-        section.lines.splice(0..0, lines);
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?.to_owned())))
+        .collect()
+    };
+    with_profiles(user, targets.iter().map(|(target, credentials)| (*target, lines(credentials))))
+}
+
+/// The file: the user's, with one profile a target whose credentials a command prints.
+pub(crate) fn asking(user: Option<&str>, targets: &[(&str, &Credentials, String)]) -> Secret {
+    let lines = |credentials: &Credentials, command: &str| -> Lines {
+        let region = credentials.plain("region").map(|region| ("region", region.to_owned()));
+        std::iter::once(("credential_process", command.to_owned())).chain(region).collect()
+    };
+    with_profiles(user, targets.iter().map(|(target, credentials, command)| (*target, lines(credentials, command))))
+}
+
+fn with_profiles<'t>(user: Option<&str>, targets: impl Iterator<Item = (&'t str, Lines)>) -> Secret {
+    let mut kept: Vec<Section> = sections(user.unwrap_or_default())
+        .into_iter()
+        .filter(|section| !section.name.starts_with("sso-session"))
+        .collect();
+    for (target, lines) in targets {
+        let name = if target == "default" { "default".to_owned() } else { format!("profile {target}") };
+        let at = kept.iter().position(|section| section.name == name).unwrap_or_else(|| {
+            kept.push(Section { name, lines: Vec::new() });
+            kept.len() - 1
+        });
+        let section = &mut kept[at];
+        section.lines.retain(|line| {
+            let key = line.split('=').next().map(str::trim);
+            !lines.iter().any(|(own, _)| key == Some(own))
+        });
+        section.lines.splice(0..0, lines.into_iter().map(|(key, value)| format!("{key} = {value}")));
     }
     let mut text = String::new();
     for section in kept {
@@ -131,5 +150,20 @@ mod tests {
         assert!(profile(text, "prod").contains(&("aws_secret_access_key".into(), "s1".into())));
         assert!(profile(text, "dev").contains(&("aws_secret_access_key".into(), "s2".into())));
         assert!(profile(text, "unknown").is_empty());
+    }
+
+    #[test]
+    fn a_profile_that_asks_holds_no_key_and_the_default_one_gets_nobodys() {
+        let user = "[default]\nregion = us-east-1\naws_access_key_id = AKIAFOREIGN\ncredential_process = /bin/evil\n[profile audit]\noutput = json\nrole_arn = x\n";
+        let one = credentials("canary");
+        let file = asking(Some(user), &[("audit", &one, "federate ask-endpoint f u".to_owned())]);
+        let text = file.reveal();
+        for gone in ["canary", "AKIAFOREIGN", "/bin/evil", "role_arn"] {
+            assert!(!text.contains(gone), "{gone}: {text}");
+        }
+        assert_eq!(profile(text, "default"), [("region".to_owned(), "us-east-1".to_owned())]);
+        let audit = profile(text, "audit");
+        assert_eq!(audit[0], ("credential_process".to_owned(), "federate ask-endpoint f u".to_owned()));
+        assert!(audit.contains(&("output".to_owned(), "json".to_owned())));
     }
 }

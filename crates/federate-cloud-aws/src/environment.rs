@@ -2,33 +2,38 @@
 
 use std::path::{Path, PathBuf};
 
+use async_trait::async_trait;
 use federate_core::{
-    ChildEnv, Cloud, Context, Credentials, Error, FileContent, Handover, NamePattern, PrivateFile, Secret,
+    ChildEnv, Cloud, Context, Credentials, EndpointAddress, EndpointReply, EndpointRequest, Error, FileContent,
+    Handover, NamePattern, PrivateFile, Secret, ServedTarget,
 };
 use serde_json::json;
 
-use crate::config_file;
+use crate::{config_file, served};
 
 /// What is common to all AWS targets.
 #[derive(Clone, Copy, Debug)]
 pub struct AwsCloud;
 
-const KIND: &str = "aws";
+pub(crate) const KIND: &str = "aws";
 const CONFIG: &str = "aws-config";
 const SHARED: &str = "aws-credentials";
 
-fn plain_variables(child: &mut ChildEnv, credentials: &Credentials) {
-    let pairs = [
-        ("AWS_ACCESS_KEY_ID", "access_key_id"),
-        ("AWS_REGION", "region"),
-        ("AWS_DEFAULT_REGION", "region"),
-        ("AWS_ACCOUNT_ID", "account"),
-    ];
-    for (variable, name) in pairs {
+/// What is no credential: where, and in which account.
+pub(crate) fn place_variables(child: &mut ChildEnv, credentials: &Credentials) {
+    for (variable, name) in [("AWS_REGION", "region"), ("AWS_DEFAULT_REGION", "region"), ("AWS_ACCOUNT_ID", "account")]
+    {
         if let Some(value) = credentials.plain(name) {
             child.plain(variable, value);
         }
     }
+}
+
+fn plain_variables(child: &mut ChildEnv, credentials: &Credentials) {
+    if let Some(id) = credentials.plain("access_key_id") {
+        child.plain("AWS_ACCESS_KEY_ID", id);
+    }
+    place_variables(child, credentials);
     for (variable, name) in [("AWS_SECRET_ACCESS_KEY", "secret_access_key"), ("AWS_SESSION_TOKEN", "session_token")] {
         if let Some(secret) = credentials.secret(name) {
             child.secret(variable, secret.clone());
@@ -47,10 +52,22 @@ fn user_config(context: &Context) -> Option<PathBuf> {
     }
 }
 
-fn read_user_config(context: &Context) -> Option<String> {
+pub(crate) fn read_user_config(context: &Context) -> Option<String> {
     context.host.read(&user_config(context)?).ok().and_then(|bytes| String::from_utf8(bytes).ok())
 }
 
+/// A private config file in place of the user's, and an empty one in place of the shared credentials: keys in there would
+/// win over a profile of the same name, and over an endpoint.
+pub(crate) fn config_files(child: &mut ChildEnv, config: Secret) {
+    for (variable, id, content) in
+        [("AWS_CONFIG_FILE", CONFIG, config), ("AWS_SHARED_CREDENTIALS_FILE", SHARED, Secret::new(""))]
+    {
+        child.files.push(PrivateFile { id: id.to_owned(), name: id.to_owned(), content: FileContent::Text(content) });
+        child.path(variable, id);
+    }
+}
+
+#[async_trait]
 impl Cloud for AwsCloud {
     fn kind(&self) -> &'static str {
         KIND
@@ -82,16 +99,7 @@ impl Cloud for AwsCloud {
         if group.len() > 1 {
             let targets: Vec<(&str, &Credentials)> = group.iter().map(|one| (one.target, one.credentials)).collect();
             let user = read_user_config(context);
-            let file = |id: &str, content: Secret| PrivateFile {
-                id: id.to_owned(),
-                name: id.to_owned(),
-                content: FileContent::Text(content),
-            };
-            child.files.push(file(CONFIG, config_file::merged(user.as_deref(), &targets)));
-            // Keys in the shared credentials file would win over a profile of the same name.
-            child.files.push(file(SHARED, Secret::new("")));
-            child.path("AWS_CONFIG_FILE", CONFIG);
-            child.path("AWS_SHARED_CREDENTIALS_FILE", SHARED);
+            config_files(&mut child, config_file::merged(user.as_deref(), &targets));
         }
         Ok(child)
     }
@@ -135,6 +143,23 @@ impl Cloud for AwsCloud {
             document["AccountId"] = json!(account);
         }
         Some(Secret::new(document.to_string()))
+    }
+
+    fn can_be_served(&self) -> bool {
+        true
+    }
+
+    fn served_environment(
+        &self,
+        context: &Context,
+        group: &[Handover<'_>],
+        endpoint: &EndpointAddress,
+    ) -> Result<ChildEnv, Error> {
+        Ok(served::environment(context, group, endpoint))
+    }
+
+    async fn answer(&self, target: &dyn ServedTarget, request: &EndpointRequest) -> EndpointReply {
+        served::answer(target, request).await
     }
 }
 

@@ -12,6 +12,7 @@ mod principal;
 mod refusal;
 mod requests;
 mod response;
+mod served;
 mod settings;
 pub mod sigv4;
 mod target;

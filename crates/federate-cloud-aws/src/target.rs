@@ -145,7 +145,7 @@ impl CloudTarget for Aws {
         for index in 0..self.settings.chain.len() {
             credentials = self.hop(context, &endpoint, &credentials, index).await?;
         }
-        let (_, setting) = self.last_role();
+        let (role, setting) = self.last_role();
         let own = account(&credentials.arn)
             .ok_or_else(|| {
                 Error::new(&core_codes::RESPONSE_INVALID, "STS names no account in the ARN of the session")
@@ -158,7 +158,8 @@ impl CloudTarget for Aws {
             .with_secret("secret_access_key", credentials.secret_access_key)
             .with_secret("session_token", credentials.session_token)
             .with_plain("account", own)
-            .with_plain("arn", credentials.arn);
+            .with_plain("arn", credentials.arn)
+            .with_plain("role_arn", role);
         if let Some(region) = &self.settings.region {
             handed_out = handed_out.with_plain("region", region);
         }

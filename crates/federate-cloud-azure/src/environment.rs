@@ -1,22 +1,25 @@
 //! Credentials as Azure's SDKs, Terraform and the az CLI find them.
 
 use std::path::Path;
+use std::time::SystemTime;
 
+use async_trait::async_trait;
 use federate_core::template::is_literal;
 use federate_core::{
-    Argument, ChildEnv, ChildValue, Cloud, Context, Credentials, Error, FileContent, Handover, NamePattern,
-    PrivateFile, Renewal, Secret, SetupCommand, codes as core_codes,
+    Argument, ChildEnv, ChildValue, Cloud, Context, Credentials, EndpointAddress, EndpointReply, EndpointRequest,
+    Error, FileContent, Handover, NamePattern, PrivateFile, Renewal, Secret, ServedTarget, SetupCommand,
+    codes as core_codes,
 };
 
-use crate::codes;
 use crate::target::cloud_named;
+use crate::{codes, served};
 
 /// What is common to all Azure targets.
 #[derive(Clone, Copy, Debug)]
 pub struct AzureCloud;
 
-const KIND: &str = "azure";
-const TOKEN: &str = "azure-token";
+pub(crate) const KIND: &str = "azure";
+pub(crate) const TOKEN: &str = "azure-token";
 const AZ_CONFIG: &str = "azure-config";
 /// The name under which `az cloud register` keeps hosts that az does not know.
 const AZ_CLOUD: &str = "federate";
@@ -65,7 +68,7 @@ fn host_of(url: &str) -> &str {
 }
 
 /// The variables of one target, in the order in which they are compared and set.
-fn variables(handover: &Handover<'_>) -> ChildEnv {
+pub(crate) fn variables(handover: &Handover<'_>) -> ChildEnv {
     let credentials = handover.credentials;
     let plain = |name: &str| credentials.plain(name).unwrap_or_default();
     let is_explicit = plain("explicit_hosts") == "true";
@@ -134,8 +137,36 @@ const FORESEEN: &[(&str, &str)] = &[
     ("cloud", "ARM_ENVIRONMENT"),
 ];
 
-/// The commands that log the az CLI in, in a configuration directory of its own.
-fn az_login(child: &mut ChildEnv, credentials: &Credentials) {
+/// The private file that holds the ID token of a target.
+pub(crate) fn token_file(first: &Handover<'_>) -> PrivateFile {
+    PrivateFile {
+        id: TOKEN.to_owned(),
+        name: TOKEN.to_owned(),
+        content: FileContent::IdToken { target: first.target.to_owned(), token: first.token.raw().clone() },
+    }
+}
+
+/// All targets of a group are one principal.
+pub(crate) fn one_principal(group: &[Handover<'_>]) -> Result<(), Error> {
+    let Some((first, others)) = group.split_first() else { return Ok(()) };
+    others.iter().find_map(|other| conflict(first, other)).map_or(Ok(()), Err)
+}
+
+/// As what the az CLI signs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AzLogin {
+    /// As an application, with the ID token in the private file.
+    TokenFile,
+    /// As the managed identity of an endpoint, which it asks again and again.
+    Endpoint,
+}
+
+/// The commands that log the az CLI in, in a configuration directory of its own, if a target of the group wants it.
+pub(crate) fn az_login(child: &mut ChildEnv, group: &[Handover<'_>], login: AzLogin) {
+    let Some(credentials) = group.first().map(|first| first.credentials) else { return };
+    if !group.iter().any(|one| one.credentials.plain("az_login") == Some("true")) {
+        return;
+    }
     let plain = |name: &str| credentials.plain(name).unwrap_or_default();
     let (authority, manager) = (plain("authority_host"), plain("resource_manager_url"));
     child.files.push(PrivateFile {
@@ -165,14 +196,16 @@ fn az_login(child: &mut ChildEnv, credentials: &Credentials) {
     } else if facts.name != "public" {
         run("az cloud set", &["cloud", "set", "-n", facts.az_name, "-o", "none"]);
     }
-    let who = ["login", "--service-principal", "-u", plain("client_id"), "--tenant", plain("tenant_id")];
-    let how = ["--federated-token", "@azure-token", "--allow-no-subscriptions", "-o", "none"];
-    run("az login", &[&who[..], &how[..]].concat());
+    let who = ["--service-principal", "-u", plain("client_id"), "--tenant", plain("tenant_id")];
+    let how = ["--federated-token", "@azure-token"];
+    let who = if login == AzLogin::Endpoint { vec!["--identity"] } else { [&who[..], &how[..]].concat() };
+    run("az login", &[&["login"], &who[..], &["--allow-no-subscriptions", "-o", "none"]].concat());
     if let Some(subscription) = credentials.plain("subscription_id") {
         run("az account set", &["account", "set", "--subscription", subscription, "-o", "none"]);
     }
 }
 
+#[async_trait]
 impl Cloud for AzureCloud {
     fn kind(&self) -> &'static str {
         KIND
@@ -200,16 +233,10 @@ impl Cloud for AzureCloud {
     }
 
     fn environment(&self, _context: &Context, group: &[Handover<'_>]) -> Result<ChildEnv, Error> {
-        let Some((first, others)) = group.split_first() else { return Ok(ChildEnv::default()) };
-        if let Some(error) = others.iter().find_map(|other| conflict(first, other)) {
-            return Err(error);
-        }
+        let Some(first) = group.first() else { return Ok(ChildEnv::default()) };
+        one_principal(group)?;
         let mut child = variables(first);
-        child.files.push(PrivateFile {
-            id: TOKEN.to_owned(),
-            name: TOKEN.to_owned(),
-            content: FileContent::IdToken { target: first.target.to_owned(), token: first.token.raw().clone() },
-        });
+        child.files.push(token_file(first));
         if let (Renewal::Once, Some(end)) = (first.renewal, first.token.expires()) {
             let end = humantime::format_rfc3339_seconds(end);
             child.notes.push(format!(
@@ -217,10 +244,37 @@ impl Cloud for AzureCloud {
                 first.target
             ));
         }
-        if group.iter().any(|one| one.credentials.plain("az_login") == Some("true")) {
-            az_login(&mut child, first.credentials);
-        }
+        az_login(&mut child, group, AzLogin::TokenFile);
         Ok(child)
+    }
+
+    fn can_be_served(&self) -> bool {
+        true
+    }
+
+    fn served_environment(
+        &self,
+        _context: &Context,
+        group: &[Handover<'_>],
+        endpoint: &EndpointAddress,
+    ) -> Result<ChildEnv, Error> {
+        served::environment(group, endpoint)
+    }
+
+    fn secret_headers(&self) -> &'static [&'static str] {
+        &["authorization", "x-identity-header"]
+    }
+
+    async fn answer(&self, target: &dyn ServedTarget, request: &EndpointRequest) -> EndpointReply {
+        served::answer(target, request).await
+    }
+
+    /// The child exchanges by itself: as long as there is a token.
+    fn lasts_until(&self, handover: &Handover<'_>) -> Option<SystemTime> {
+        match handover.renewal {
+            Renewal::Again(_) => None,
+            Renewal::Once => handover.token.expires(),
+        }
     }
 
     fn from_env(&self, context: &Context, _target: &str) -> Result<Option<Credentials>, Error> {

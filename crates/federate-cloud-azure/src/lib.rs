@@ -9,6 +9,7 @@ mod endpoint;
 mod environment;
 mod refusal;
 mod response;
+mod served;
 mod settings;
 mod target;
 mod trust;

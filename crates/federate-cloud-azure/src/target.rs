@@ -185,6 +185,15 @@ impl CloudTarget for Azure {
         federate_core::Place { account: self.settings.subscription_id.clone(), region: None }
     }
 
+    async fn exchange_for(&self, context: &Context, token: &IdToken, resource: &str) -> Result<Credentials, Error> {
+        self.permitted(context, &context.policy)?;
+        let scope = if resource.ends_with("/.default") { resource.to_owned() } else { format!("{resource}/.default") };
+        let access = self.access_token(context, token, &scope).await?;
+        Ok(Credentials::new(Self::KIND, Some(access.expires))
+            .with_plain("client_id", &self.settings.client_id)
+            .with_secret("access_token", access.token))
+    }
+
     async fn whoami(&self, context: &Context, credentials: &Credentials) -> Result<Principal, Error> {
         let manager = resource_manager(&self.settings);
         let scope = format!("{}/.default", manager.url);
@@ -344,6 +353,24 @@ pub(crate) mod tests {
         let sent = sent(&fixture);
         assert!(sent.len() == 2 && sent[1].1.contains("graph.microsoft.com"));
         assert!(fixture.reporter.lines()[0].contains("https://127.0.0.1:4443"));
+    }
+
+    #[tokio::test]
+    async fn a_resource_is_asked_for_by_its_default_scope() {
+        let fixture = fixture(&[], is_own_host);
+        for (resource, expected) in [
+            ("https://vault.azure.net", "scope=https%3A%2F%2Fvault.azure.net%2F.default"),
+            ("https://management.core.windows.net/", "scope=https%3A%2F%2Fmanagement.core.windows.net%2F%2F.default"),
+            ("https://vault.azure.net/.default", "scope=https%3A%2F%2Fvault.azure.net%2F.default"),
+        ] {
+            fixture.http.answer(200, "application/json", ACCESS);
+            let credentials = azure(json!({})).exchange_for(&fixture.context, &token(), resource).await.unwrap();
+            assert!(credentials.secret("access_token").is_some() && credentials.expires.is_some());
+            let form = sent(&fixture).pop().unwrap().1;
+            assert!(form.contains(expected), "{form}");
+        }
+        let elsewhere = azure(json!({"authority_host": "https://evil.test"}));
+        assert!(elsewhere.exchange_for(&fixture.context, &token(), "https://vault.azure.net").await.is_err());
     }
 
     #[tokio::test]

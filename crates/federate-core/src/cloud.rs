@@ -1,13 +1,16 @@
 //! Whom the job becomes.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::child::{ChildEnv, NamePattern};
+use crate::codes;
 use crate::context::Context;
 use crate::credentials::Credentials;
+use crate::endpoint::{EndpointAddress, EndpointReply, EndpointRequest, ServedTarget};
 use crate::error::Error;
 use crate::http::{Request, Response};
 use crate::identity::{Audiences, Renewal};
@@ -84,6 +87,15 @@ pub trait CloudTarget: Send + Sync + fmt::Debug {
         Place::default()
     }
 
+    /// As `exchange`, for one resource that the caller names, whatever the target is configured for.
+    ///
+    /// # Errors
+    /// As `exchange`; `usage` where the cloud's credentials are not made for one resource.
+    async fn exchange_for(&self, _context: &Context, _token: &IdToken, resource: &str) -> Result<Credentials, Error> {
+        let what = format!("credentials of type `{}` are not made for one resource (`{resource}`)", self.kind());
+        Err(Error::new(&codes::USAGE, what))
+    }
+
     /// Asks the cloud who these credentials are.
     ///
     /// # Errors
@@ -153,6 +165,7 @@ pub struct Handover<'a> {
 }
 
 /// What is common to all targets of one kind.
+#[async_trait]
 pub trait Cloud: Send + Sync {
     /// The adapter's name.
     fn kind(&self) -> &'static str;
@@ -175,6 +188,11 @@ pub trait Cloud: Send + Sync {
     /// An error of the adapter's own where two targets would set one variable differently.
     fn environment(&self, context: &Context, group: &[Handover<'_>]) -> Result<ChildEnv, Error>;
 
+    /// Until when what [`Cloud::environment`] gives can be used; `None` where that has no end.
+    fn lasts_until(&self, handover: &Handover<'_>) -> Option<SystemTime> {
+        handover.credentials.expires
+    }
+
     /// The credentials that a surrounding `federate exec` gave to this process for the target of this name.
     ///
     /// # Errors
@@ -186,5 +204,36 @@ pub trait Cloud: Send + Sync {
     /// `None` where the cloud's SDKs know no such program.
     fn credential_process(&self, _credentials: &Credentials) -> Option<Secret> {
         None
+    }
+
+    /// Do this cloud's SDKs know how to ask an endpoint, so that [`Cloud::served_environment`] and [`Cloud::answer`] are
+    /// there?
+    fn can_be_served(&self) -> bool {
+        false
+    }
+
+    /// As `environment`, but the child asks a running endpoint for credentials whenever it needs some. With
+    /// [`EndpointAddress::isolate`], nothing in it is an ID token or leads to the CI system.
+    ///
+    /// # Errors
+    /// As `environment`; `usage` where [`Cloud::can_be_served`] says no.
+    fn served_environment(
+        &self,
+        _context: &Context,
+        _group: &[Handover<'_>],
+        _endpoint: &EndpointAddress,
+    ) -> Result<ChildEnv, Error> {
+        Err(Error::new(&codes::USAGE, format!("targets of type `{}` cannot be served by an endpoint", self.kind())))
+    }
+
+    /// The headers in which this cloud's SDKs show the endpoint's secret, in lower case.
+    fn secret_headers(&self) -> &'static [&'static str] {
+        &["authorization"]
+    }
+
+    /// Answers a request for a target of this kind, in the words of the cloud's own endpoint. Never a success without
+    /// credentials.
+    async fn answer(&self, _target: &dyn ServedTarget, _request: &EndpointRequest) -> EndpointReply {
+        EndpointReply::new(404, &json!({ "message": "there is nothing here" }))
     }
 }

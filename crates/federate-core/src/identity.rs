@@ -1,7 +1,7 @@
 //! Who vouches for the job.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use serde_json::Value as Json;
@@ -153,6 +153,11 @@ pub trait IdentityProvider: Send + Sync + fmt::Debug {
 
     /// The variables that carry the job's own identity: `--isolate` takes them from the child.
     fn job_variables(&self, context: &Context) -> Vec<String>;
+
+    /// For how long the job may still run, where the CI system says so to the job. Counted from now.
+    fn job_time_left(&self, _context: &Context) -> Option<Duration> {
+        None
+    }
 
     /// How to hide this value in the CI's log. A value of several lines is hidden line by line.
     fn mask(&self, secret: &Secret) -> Masking;

@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::claims::Claims;
 use crate::cloud::CloudTarget;
+use crate::codes;
 use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::error::{Error, Recovery};
@@ -126,6 +127,11 @@ impl Session {
         &self.context
     }
 
+    /// Masks a secret that this session did not ask for itself.
+    pub fn hide(&self, secret: &Secret) {
+        (self.hide)(secret);
+    }
+
     /// What can be refused before any network call, for all targets at once.
     ///
     /// # Errors
@@ -145,7 +151,8 @@ impl Session {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
-    /// A checked token of the identity for one of the audiences; asked for once, then remembered.
+    /// A checked token of the identity for one of the audiences; asked for once, then remembered, and asked for again
+    /// where the provider can issue again and the remembered one is about to end.
     ///
     /// # Errors
     /// Those of [`IdentityProvider::token`] and [`IdToken::check`].
@@ -244,7 +251,13 @@ impl Session {
         if let Some(held) = slot.as_ref()
             && stale.is_none_or(|stale| stale.raw().reveal() != held.token.raw().reveal())
         {
-            return Ok(held.clone());
+            match identity.provider.renewal(context) {
+                Renewal::Again(_) if held.token.is_spent(context.host.now()) => {}
+                Renewal::Once if held.is_checked && held.token.is_over(context.host.now()) => {
+                    return Err(ended(&held.token));
+                }
+                Renewal::Again(_) | Renewal::Once => return Ok(held.clone()),
+            }
         }
         identity.permitted(context)?;
         let section = format!("identities.{}", identity.name);
@@ -260,10 +273,23 @@ impl Session {
     /// # Errors
     /// Those of the token, of filling in claims, and of [`CloudTarget::exchange`].
     pub async fn exchange(&self, source: &dyn TargetSource) -> Result<Exchanged, Error> {
-        self.exchange_with(source, &Shared::default()).await
+        self.exchange_with(source, &Shared::default(), None).await
     }
 
-    async fn exchange_with(&self, source: &dyn TargetSource, shared: &Shared) -> Result<Exchanged, Error> {
+    /// Exchanges for another resource than those that the target is configured for.
+    ///
+    /// # Errors
+    /// As [`Session::exchange`], with those of [`CloudTarget::exchange_for`].
+    pub async fn exchange_for(&self, source: &dyn TargetSource, resource: &str) -> Result<Exchanged, Error> {
+        self.exchange_with(source, &Shared::default(), Some(resource)).await
+    }
+
+    async fn exchange_with(
+        &self,
+        source: &dyn TargetSource,
+        shared: &Shared,
+        resource: Option<&str>,
+    ) -> Result<Exchanged, Error> {
         let section = section(source);
         let identity = source.identity();
         let customary = identity.provider.customary_audience(&self.context);
@@ -277,8 +303,11 @@ impl Session {
             let context = self.context.begin_exchange();
             let token = self.token_by(&context, identity, &audiences, stale.as_deref(), since).await?;
             let target = source.bind(token.claims()).map_err(|error| error.in_section(&section))?;
-            let exchanged = shared.exchange(&context, identity, &target, &token, since).await;
-            let error = match exchanged {
+            let outcome = match resource {
+                None => shared.exchange(&context, identity, &target, &token, since).await,
+                Some(resource) => target.exchange_for(&context, &token, resource).await,
+            };
+            let error = match outcome {
                 Ok(credentials) => {
                     credentials.secrets().for_each(|secret| (self.hide)(secret));
                     return Ok(Exchanged { name: source.name().to_owned(), target, token, credentials, renewal });
@@ -316,7 +345,7 @@ impl Session {
             async move {
                 // Nobody closes it.
                 let _turn = turns.acquire().await.ok();
-                self.exchange_with(source.as_ref(), shared).await
+                self.exchange_with(source.as_ref(), shared, None).await
             }
         };
         join_all(sources.iter().cloned().map(one)).await
@@ -345,6 +374,13 @@ impl Session {
         }
         if errors.is_empty() { Ok(done) } else { Err(errors) }
     }
+}
+
+fn ended(token: &IdToken) -> Error {
+    let end = token.expires().map(|end| humantime::format_rfc3339_seconds(end).to_string()).unwrap_or_default();
+    Error::new(&codes::TOKEN_EXPIRED, format!("the ID token of {} ended at {end}", token.source()))
+        .with_cause("this CI system issues a job's token once, when the job begins")
+        .with_help("give the job a longer time-out, which its token lives as long as, or split it")
 }
 
 fn section(source: &dyn TargetSource) -> String {

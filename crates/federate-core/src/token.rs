@@ -147,6 +147,19 @@ impl IdToken {
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
     }
 
+    /// Is it over by more than [`EXPIRY_LEEWAY`]?
+    pub fn is_over(&self, now: SystemTime) -> bool {
+        self.expires().is_some_and(|end| end + EXPIRY_LEEWAY < now)
+    }
+
+    /// Is so little of its life left that another one had better be asked for: a quarter of it, 30 s at most?
+    pub fn is_spent(&self, now: SystemTime) -> bool {
+        let Some(end) = self.expires() else { return false };
+        let begin = self.claims.seconds("iat").and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or_default();
+        let life = end.duration_since(SystemTime::UNIX_EPOCH + Duration::from_secs(begin)).unwrap_or_default();
+        end.duration_since(now).unwrap_or_default() < (life / 4).min(Duration::from_secs(30))
+    }
+
     /// Refuses what no cloud would accept; returns warnings for what the cloud has to decide.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! `https` only (plain `http` to loopback alone), no redirects, no more than 1 MiB of answer, classified retries.
 
 mod client;
+mod connections;
 mod failure;
 mod gate;
 mod proxy;
@@ -13,5 +14,6 @@ mod server;
 mod strangers;
 
 pub use client::{Client, Way};
+pub use connections::{Limits, WhenFull};
 pub use reroute::{Rerouting, rerouting};
 pub use server::{Answer, Handler, Incoming, LoopbackServer, ServerTls};

@@ -16,13 +16,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 
-const BODY_LIMIT: usize = 1024 * 1024;
-const CONNECTIONS: usize = 256;
-const SLOW: Duration = Duration::from_secs(10);
+use crate::connections::{Connections, Limits, Use, WhenFull};
 
 /// The server's certificate and key.
 #[derive(Clone)]
@@ -155,7 +152,7 @@ impl LoopbackServer {
                 .with_cause(error.to_string())
                 .with_help("choose another port; 0 takes a free one")
         };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(failed)?;
+        let listener = listen(port).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { listener, address })
     }
@@ -167,12 +164,17 @@ impl LoopbackServer {
 
     /// Serves until the future is dropped. One bad connection never ends it.
     pub async fn run(&self, tls: Option<ServerTls>, handler: Arc<dyn Handler>) {
-        let slots = Arc::new(Semaphore::new(CONNECTIONS));
+        self.run_within(Limits::default(), tls, handler).await;
+    }
+
+    /// As [`LoopbackServer::run`], with other limits than the usual ones.
+    pub async fn run_within(&self, limits: Limits, tls: Option<ServerTls>, handler: Arc<dyn Handler>) {
         let acceptor = tls.map(|tls| TlsAcceptor::from(tls.0));
-        // Connections end with the server.
-        let mut connections = tokio::task::JoinSet::new();
+        let mut connections = Connections::new(limits);
         loop {
-            let Ok(slot) = slots.clone().acquire_owned().await else { return };
+            if limits.when_full == WhenFull::Wait {
+                connections.room().await;
+            }
             let stream = match self.listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(_) => {
@@ -180,50 +182,79 @@ impl LoopbackServer {
                     continue;
                 }
             };
+            // Only a client that is there can make another one go.
+            connections.room().await;
             // An answer that waits for the client's delayed acknowledgement waits for 40 ms; failing to set it costs no more.
             let _ = stream.set_nodelay(true);
             let (acceptor, handler) = (acceptor.clone(), handler.clone());
-            connections.spawn(async move {
-                let _slot = slot;
+            connections.add(|used| async move {
                 match acceptor {
-                    None => serve(stream, handler).await,
+                    None => serve(stream, limits, used, handler).await,
                     Some(acceptor) => {
-                        if let Ok(Ok(stream)) = tokio::time::timeout(SLOW, acceptor.accept(stream)).await {
-                            serve(stream, handler).await;
+                        if let Ok(Ok(stream)) = tokio::time::timeout(limits.slow, acceptor.accept(stream)).await {
+                            serve(stream, limits, used, handler).await;
                         }
                     }
                 }
             });
-            while connections.try_join_next().is_some() {}
+            // What the client sent while it waited is read before others can push it out.
+            tokio::task::yield_now().await;
         }
     }
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send, handler: Arc<dyn Handler>) {
+/// A client that finds the queue full tries again after a second only, so it is as long as the kernel lets it be.
+fn listen(port: u16) -> std::io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+    socket.listen(4096)
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    limits: Limits,
+    used: Arc<Use>,
+    handler: Arc<dyn Handler>,
+) {
     let service = service_fn(move |request| {
-        let handler = handler.clone();
-        async move { Ok::<_, Infallible>(answer(request, handler.as_ref()).await) }
+        let (used, handler) = (used.clone(), handler.clone());
+        async move { Ok::<_, Infallible>(answer(request, limits, &used, handler.as_ref()).await) }
     });
     // What a client does wrong is the client's loss.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(SLOW)
+        .header_read_timeout(limits.slow)
+        .max_buf_size(limits.head.max(8 * 1024))
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-async fn answer(request: hyper::Request<Streaming>, handler: &dyn Handler) -> hyper::Response<Full<Bytes>> {
+async fn answer(
+    request: hyper::Request<Streaming>,
+    limits: Limits,
+    used: &Arc<Use>,
+    handler: &dyn Handler,
+) -> hyper::Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
-    let too_large = || respond(Answer::text(413, "text/plain", "the request is too large\n"));
-    if body.size_hint().lower() > BODY_LIMIT as u64 {
+    let refuse = |status: u16, why: &str| {
+        respond(Answer::text(status, "text/plain", format!("{why}\n")).with_header("connection", "close"))
+    };
+    // The form for proxies (RFC 9112 section 3.2.2): this is none, and the host that it names is not looked at.
+    if parts.uri.authority().is_some() {
+        return refuse(400, "this is not a proxy");
+    }
+    let too_large = || refuse(413, "the request is too large");
+    if body.size_hint().lower() > limits.body as u64 {
         return too_large();
     }
-    let body = match tokio::time::timeout(SLOW, Limited::new(body, BODY_LIMIT).collect()).await {
+    let body = match tokio::time::timeout(limits.slow, Limited::new(body, limits.body).collect()).await {
         Ok(Ok(body)) => body.to_bytes().to_vec(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(),
-        Ok(Err(_)) => return respond(Answer::text(400, "text/plain", "the request is broken\n")),
-        Err(_) => return respond(Answer::text(408, "text/plain", "the request is too slow\n")),
+        Ok(Err(_)) => return refuse(400, "the request is broken"),
+        Err(_) => return refuse(408, "the request is too slow"),
     };
+    let _under_way = used.begin();
     let raw_query = parts.uri.query().unwrap_or_default().to_owned();
     let incoming = Incoming {
         method: parts.method.as_str().to_owned(),

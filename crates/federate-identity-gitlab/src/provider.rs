@@ -1,6 +1,6 @@
 //! The provider itself.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use federate_core::{
@@ -87,6 +87,15 @@ impl IdentityProvider for GitLab {
             self.resolved_issuer(context).map(|(issuer, _)| search::variables(context, &issuer)).unwrap_or_default();
         names.extend(self.settings.token_env.clone());
         names
+    }
+
+    /// The job's time-out (seconds) counted from its start (ISO 8601), both predefined variables; without the start, the
+    /// whole time-out (<https://docs.gitlab.com/ci/variables/predefined_variables/>).
+    fn job_time_left(&self, context: &Context) -> Option<Duration> {
+        let whole = Duration::from_secs(context.env.get("CI_JOB_TIMEOUT")?.parse().ok()?);
+        let started = context.env.get("CI_JOB_STARTED_AT").and_then(|text| humantime::parse_rfc3339_weak(text).ok());
+        let elapsed = started.and_then(|started| context.host.now().duration_since(started).ok());
+        Some(whole.saturating_sub(elapsed.unwrap_or_default()))
     }
 
     fn mask(&self, _secret: &Secret) -> Masking {
@@ -209,6 +218,21 @@ mod tests {
         let begin = section(SectionEdge::Begin { is_collapsed: true }, "a b\u{1b}[1m", 1_777_888_800);
         assert_eq!(begin, "\u{1b}[0Ksection_start:1777888800:a-b--1m[collapsed=true]\r\u{1b}[0Ka b[1m");
         assert_eq!(section(SectionEdge::End, "member-1.x_y", 7), "\u{1b}[0Ksection_end:7:member-1.x_y\r\u{1b}[0K");
+    }
+
+    #[test]
+    fn the_time_that_is_left_is_counted_from_the_jobs_start() {
+        // The fixture's clock stands at 2026-05-04T10:00:00Z.
+        for (variables, expected) in [
+            (&[("CI_JOB_TIMEOUT", "3600"), ("CI_JOB_STARTED_AT", "2026-05-04T09:50:00Z")][..], Some(3000)),
+            (&[("CI_JOB_TIMEOUT", "3600"), ("CI_JOB_STARTED_AT", "2026-05-04T01:00:00Z")], Some(0)),
+            (&[("CI_JOB_TIMEOUT", "3600")], Some(3600)),
+            (&[("CI_JOB_TIMEOUT", "1h")], None),
+            (&[("CI_JOB_STARTED_AT", "2026-05-04T09:50:00Z")], None),
+        ] {
+            let left = gitlab(None).job_time_left(&fixture(variables, |_| false).context);
+            assert_eq!(left.map(|left| left.as_secs()), expected, "{variables:?}");
+        }
     }
 
     #[test]

@@ -6,10 +6,20 @@ use figment::value::{Dict, Value};
 
 use crate::codes;
 use crate::layer::{Layer, LayerKind};
+use crate::serve::{ServeMode, VALUES};
 
 /// What may stand at the top of a layer.
-pub(crate) const ROOT_KEYS: &[&str] =
-    &["default_profile", "default_targets", "identity", "extends", "identities", "targets", "network", "policy"];
+pub(crate) const ROOT_KEYS: &[&str] = &[
+    "default_profile",
+    "default_targets",
+    "identity",
+    "extends",
+    "serve",
+    "identities",
+    "targets",
+    "network",
+    "policy",
+];
 
 /// Checks one layer's own top level; the adapters' sections are checked once merged.
 pub(crate) fn layer(layer: &Layer, in_ci: bool, errors: &mut Vec<Error>) {
@@ -21,6 +31,12 @@ pub(crate) fn layer(layer: &Layer, in_ci: bool, errors: &mut Vec<Error>) {
         match (key.as_str(), value) {
             ("default_profile" | "identity", Value::String(..))
             | ("identities" | "targets" | "network" | "policy", Value::Dict(..)) => {}
+            ("serve", Value::String(_, text)) if ServeMode::parse(text).is_some() => {}
+            ("serve", _) => fail(
+                &core_codes::SETTING_INVALID,
+                format!("`serve` must be one of {}", VALUES.join(", ")),
+                "write it in quotes, like serve = \"auto\"".to_owned(),
+            ),
             ("default_targets" | "extends", value) if texts(value, layer.kind.is_textual()).is_some() => {
                 if key == "extends" && layer.kind != LayerKind::Profile {
                     fail(

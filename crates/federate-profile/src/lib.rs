@@ -23,6 +23,7 @@ mod registry;
 mod rows;
 mod schema;
 mod select;
+mod serve;
 mod targets;
 #[cfg(test)]
 mod testing;
@@ -35,4 +36,5 @@ pub use offline::context as offline_context;
 pub use profile::{Effective, Profile};
 pub use registry::{IdentityKind, Registry, TargetKind};
 pub use schema::{reference, schema};
+pub use serve::ServeMode;
 pub use trust::{TestClaims, TrustSection, TrustTest};

@@ -15,6 +15,7 @@ use crate::load::LoadOptions;
 use crate::merged::Merged;
 use crate::policy::OwnersPolicy;
 use crate::registry::Registry;
+use crate::serve::ServeMode;
 use crate::targets::Made;
 use crate::trust::TrustSection;
 use crate::{codes, placeholders};
@@ -162,6 +163,11 @@ impl Profile {
 
     pub(crate) fn default_identity(&self) -> Option<String> {
         self.merged.get(&["identity"]).and_then(Value::as_str).map(str::to_owned)
+    }
+
+    /// `serve`: how credentials reach a command; `None` where no layer says.
+    pub fn serve(&self) -> Option<ServeMode> {
+        self.merged.get(&["serve"]).and_then(Value::as_str).and_then(ServeMode::parse)
     }
 
     /// The profiles asked for, in order; empty for `base.toml` alone.

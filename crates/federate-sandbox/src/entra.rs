@@ -1,5 +1,7 @@
 //! Microsoft Entra: discovery, and the token endpoint with its checks of the assertion.
 
+use std::time::Duration;
+
 use federate_core::context::unix_seconds;
 use federate_core::{Claims, IdToken, Secret};
 use federate_http::{Answer, Incoming};
@@ -15,8 +17,8 @@ use crate::world::{World, broken};
 const SERVICE: &str = "Entra";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const LEARN: &str = "https://learn.microsoft.com/entra/workload-id/workload-identity-federation";
-/// Seconds; Entra picks between 60 and 90 minutes and says one less.
-const LIFETIME: i64 = 3599;
+/// Entra picks between 60 and 90 minutes and says one second less.
+const LIFETIME: Duration = Duration::from_secs(3599);
 
 /// Answers if the path is Entra's.
 pub(crate) fn reply(world: &World, request: &Incoming) -> Option<Reply> {
@@ -300,13 +302,14 @@ fn resource(world: &World, scope: &str) -> Result<String, Refusal> {
 
 fn issue(world: &World, tenant: &str, client: &str, resource: &str, asked: &str) -> Reply {
     let now = unix_seconds(world.now());
+    let lifetime = i64::try_from(world.life(LIFETIME).as_secs()).unwrap_or(i64::MAX / 2);
     let object = stable_uuid(client);
     let claims: Map<String, Json> = [
         ("aud", json!(resource)),
         ("iss", json!(format!("https://sts.windows.net/{tenant}/"))),
         ("iat", json!(now)),
         ("nbf", json!(now)),
-        ("exp", json!(now + LIFETIME + 1)),
+        ("exp", json!(now + lifetime + 1)),
         ("appid", json!(client)),
         ("appidacr", json!("2")),
         ("idtyp", json!("app")),
@@ -321,7 +324,7 @@ fn issue(world: &World, tenant: &str, client: &str, resource: &str, asked: &str)
     .collect();
     let Ok(access) = world.key.sign(&claims) else { return broken(SERVICE, asked) };
     let document = json!({
-        "token_type": "Bearer", "expires_in": LIFETIME, "ext_expires_in": LIFETIME, "access_token": access.reveal(),
+        "token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": access.reveal(),
     });
     Reply {
         answer: Answer::json(200, &document).with_header("x-ms-request-id", world.random.uuid()),

@@ -1,6 +1,6 @@
 //! The job that the sandbox plays, and the ID tokens that it is given.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use federate_core::context::unix_seconds;
 use federate_core::{Claims, Error, Issuer, Secret, codes};
@@ -30,6 +30,8 @@ pub(crate) struct CiJob {
     pub(crate) issuer: Issuer,
     wishes: Wishes,
     claims: Map<String, Json>,
+    /// Another life than the CI system's own.
+    token_lifetime: Option<Duration>,
 }
 
 impl CiJob {
@@ -54,7 +56,13 @@ impl CiJob {
         };
         let mut claims = system.claims(&issuer, entry, &wishes);
         wishes.apply(&mut claims);
-        Ok(Self { system, issuer, wishes, claims })
+        Ok(Self { system, issuer, wishes, claims, token_lifetime: None })
+    }
+
+    /// The same, with tokens that live as long as this (whole seconds), if anything is said.
+    pub(crate) fn with_token_lifetime(mut self, lifetime: Option<Duration>) -> Self {
+        self.token_lifetime = lifetime;
+        self
     }
 
     /// What its tokens say, but for issuer, audience, times and `jti`.
@@ -73,7 +81,10 @@ impl CiJob {
         now: SystemTime,
         audience: &str,
     ) -> Result<Secret, Error> {
-        let (now, validity) = (unix_seconds(now), self.system.validity());
+        let (now, mut validity) = (unix_seconds(now), self.system.validity());
+        if let Some(lifetime) = self.token_lifetime {
+            validity.after = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX / 2);
+        }
         let mut claims = self.claims.clone();
         claims.insert("jti".to_owned(), Json::from(random.uuid()));
         claims.insert("iss".to_owned(), Json::from(self.issuer.as_str()));
@@ -122,7 +133,6 @@ mod tests {
     use super::*;
     use crate::testing::{aws_target, azure_target, key};
     use federate_core::{Audiences, IdToken};
-    use std::time::Duration;
 
     fn job(ci: &str, claims: &[(&str, &str)]) -> Job {
         let claims = claims.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -152,6 +162,13 @@ mod tests {
             names.sort_unstable();
             assert_eq!(token.claims().names().collect::<Vec<_>>(), names);
         }
+    }
+
+    #[test]
+    fn tokens_live_as_long_as_is_said() {
+        let job = CiJob::new(&job("gitlab", &[]), &[]).unwrap().with_token_lifetime(Some(Duration::from_secs(10)));
+        let token = minted(&job);
+        assert_eq!(token.claims().seconds("exp"), Some(1_777_888_810));
     }
 
     #[test]

@@ -34,5 +34,5 @@ pub use ci::{CiSystem, Validity, Wishes, ci_systems};
 pub use codes::ALL as CODES;
 pub use job::Job;
 pub use report::Event;
-pub use sandbox::{Options, Sandbox};
+pub use sandbox::{Lifetimes, Options, Sandbox};
 pub use stage::SandboxTarget;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use federate_core::{ChildValue, Error, NamePattern};
 use federate_http::{LoopbackServer, ServerTls};
@@ -31,8 +31,19 @@ pub struct Options {
     pub job: Job,
     /// Which part of the calls to the clouds is throttled, 0 to 1.
     pub throttle: f64,
+    /// How long what is handed out lives.
+    pub lifetimes: Lifetimes,
     /// A private directory for the certificate and the job's files; the caller removes it.
     pub directory: PathBuf,
+}
+
+/// How long what is handed out lives, where it is to be less than usual.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lifetimes {
+    /// At most so long: role sessions of STS and access tokens of Entra.
+    pub credentials: Option<Duration>,
+    /// Exactly so long: ID tokens of the CI system. Whole seconds.
+    pub tokens: Option<Duration>,
 }
 
 /// A loopback issuer with its clouds. It answers while [`Sandbox::serve`] is polled, and is gone when dropped.
@@ -61,7 +72,7 @@ impl Sandbox {
     /// # Errors
     /// `usage`, `sandbox-claim`, `sandbox-failed`, and `network-unreachable` for a port that is taken.
     pub async fn start(options: Options, events: Arc<dyn Fn(Event) + Send + Sync>) -> Result<Self, Error> {
-        let job = CiJob::new(&options.job, &options.targets)?;
+        let job = CiJob::new(&options.job, &options.targets)?.with_token_lifetime(options.lifetimes.tokens);
         let server = LoopbackServer::bind(options.port).await?;
         let random = Random::new()?;
         let certificate = ServerCertificate::generate(SystemTime::now())?;
@@ -78,6 +89,7 @@ impl Sandbox {
             request_token: random.opaque_token(),
             random,
             sessions: Mutex::new(HashMap::new()),
+            credential_lifetime: options.lifetimes.credentials,
             clock: Arc::new(SystemTime::now),
             events,
             throttle: Throttle::new(options.throttle),
@@ -183,7 +195,7 @@ mod tests {
     use super::*;
     use crate::testing::{aws_target, azure_target};
     use federate_core::{Env, Http as _, IdToken, NetworkSettings, Reach, Request};
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
     use url::Url;
 
     fn options(directory: &Path, ci: &str) -> Options {
@@ -192,6 +204,7 @@ mod tests {
             targets: vec![aws_target("aws"), azure_target("azure")],
             job: Job { ci: ci.to_owned(), issuer: None, claims: Vec::new(), token_env: None },
             throttle: 0.0,
+            lifetimes: Lifetimes::default(),
             directory: directory.to_owned(),
         }
     }

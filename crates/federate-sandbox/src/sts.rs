@@ -72,7 +72,7 @@ fn web_identity(world: &World, parameters: &Parameters) -> Done {
         ("aws:SourceIp".to_owned(), vec!["127.0.0.1".to_owned()]),
     ]);
     let accepted = accept(world, arn, &role, token, &request)?;
-    let (id, session) = open(world, arn, &role, name, world.now() + Duration::from_secs(seconds));
+    let (id, session) = open(world, arn, &role, name, world.now() + world.life(Duration::from_secs(seconds)));
     let mut result = granted(&id, &session);
     result.push(element("SubjectFromWebIdentityToken", &accepted.subject));
     result.push(element("Audience", &accepted.audience));
@@ -109,7 +109,7 @@ fn assume_role(world: &World, request: &Incoming, parameters: &Parameters) -> Do
         let why = if hops.is_empty() { "no chain of the profiles leads there" } else { "the external id is another" };
         return Err((Refusal::new(403, "AccessDenied", text), Reason::new(why)));
     }
-    let (id, session) = open(world, arn, &role, name, world.now() + Duration::from_secs(seconds));
+    let (id, session) = open(world, arn, &role, name, world.now() + world.life(Duration::from_secs(seconds)));
     let mut result = granted(&id, &session);
     result.extend(parameters.get("SourceIdentity").map(|identity| element("SourceIdentity", identity)));
     Ok((result, session.arn))

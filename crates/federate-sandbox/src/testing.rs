@@ -100,6 +100,7 @@ pub(crate) fn world_of(
         random: Random::new().unwrap(),
         request_token: Secret::new("canary-request-token"),
         sessions: Mutex::new(HashMap::new()),
+        credential_lifetime: None,
         clock: Arc::new(|| SystemTime::UNIX_EPOCH + Duration::from_secs(NOW)),
         events: Arc::new(|_| {}),
         throttle: Throttle::default(),

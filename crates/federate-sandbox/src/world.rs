@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use federate_core::{Secret, codes};
@@ -28,6 +28,8 @@ pub(crate) struct World {
     /// What the token request endpoint wants to see.
     pub(crate) request_token: Secret,
     pub(crate) sessions: Mutex<HashMap<String, Session>>,
+    /// The longest that credentials live; as long as the clouds' own do, where nothing is said.
+    pub(crate) credential_lifetime: Option<Duration>,
     pub(crate) clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
     pub(crate) events: Arc<dyn Fn(Event) + Send + Sync>,
     pub(crate) throttle: Throttle,
@@ -40,6 +42,11 @@ impl World {
 
     pub(crate) fn sessions(&self) -> MutexGuard<'_, HashMap<String, Session>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long credentials live that would live for so long in the cloud.
+    pub(crate) fn life(&self, usual: Duration) -> Duration {
+        self.credential_lifetime.map_or(usual, |lifetime| lifetime.min(usual))
     }
 
     /// Answers one request.

@@ -90,6 +90,16 @@ pub(crate) enum Command {
     Env(Env),
     /// Print credentials as AWS SDKs want them of a `credential_process`.
     CredentialProcess(Targets),
+    /// Hand credentials out by an endpoint on loopback that keeps them fresh, and print the variables that lead there.
+    Serve(Serve),
+    /// Print what an endpoint answers: what the profiles that `exec --serve` writes name as their `credential_process`.
+    #[command(hide = true)]
+    AskEndpoint {
+        /// The file that holds the endpoint's token.
+        secret_file: PathBuf,
+        /// The address to ask.
+        url: String,
+    },
     /// Ask each cloud who the credentials are.
     Whoami(Targets),
     /// Walk the whole way of a token and say at each step what holds, what does not, and what to change.
@@ -161,6 +171,12 @@ pub(crate) struct Exec {
     pub(crate) targets: Targets,
     #[command(flatten)]
     pub(crate) preparation: Preparation,
+    /// Hand the credentials over by an endpoint on loopback that keeps them fresh while the command runs.
+    #[arg(long, env = "FEDERATE_SERVE")]
+    pub(crate) serve: bool,
+    /// How long the command will take: where the credentials would end before it, an endpoint keeps them fresh.
+    #[arg(long, env = "FEDERATE_EXPECT_DURATION", value_name = "DURATION")]
+    pub(crate) expect_duration: Option<HumanDuration>,
     /// The command and its arguments; no shell is involved.
     #[arg(last = true, required = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,
@@ -182,6 +198,34 @@ pub(crate) struct Env {
     /// Put secrets into a dotenv artifact (`-f gitlab`), which others can download.
     #[arg(long, env = "FEDERATE_ALLOW_ARTIFACT_SECRETS")]
     pub(crate) allow_artifact_secrets: bool,
+}
+
+/// An endpoint without a child.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) targets: Targets,
+    /// For which shell or CI system the variables are printed.
+    #[arg(short, long, env = "FEDERATE_FORMAT", value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: Format,
+    /// Append the variables to the CI's own file ($GITHUB_ENV, $BASH_ENV) instead of printing them.
+    #[arg(long, env = "FEDERATE_WRITE")]
+    pub(crate) write: bool,
+    /// Hand out neither ID tokens in files nor anything else that leads to the job's own identity.
+    #[arg(long, env = "FEDERATE_ISOLATE")]
+    pub(crate) isolate: bool,
+    /// Log the az CLI in as well, under a private AZURE_CONFIG_DIR.
+    #[arg(long, env = "FEDERATE_AZ_LOGIN")]
+    pub(crate) az_login: bool,
+    /// End once nobody has asked for this long.
+    #[arg(long, env = "FEDERATE_IDLE_EXIT", value_name = "DURATION")]
+    pub(crate) idle_exit: Option<HumanDuration>,
+    /// Keep the process's id in this file while it serves.
+    #[arg(long, env = "FEDERATE_PID_FILE", value_name = "PATH")]
+    pub(crate) pid_file: Option<PathBuf>,
+    /// Write a line to this file descriptor once requests are answered; systemd is told by itself ($NOTIFY_SOCKET).
+    #[arg(long, env = "FEDERATE_READY_FD", value_name = "N")]
+    pub(crate) ready_fd: Option<u32>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -249,6 +293,12 @@ pub(crate) struct Sandbox {
     /// Show a guided run of the main job, step by step, and end.
     #[arg(long, env = "FEDERATE_TOUR", conflicts_with = "command")]
     pub(crate) tour: bool,
+    /// Let credentials live no longer than this, to see how they are renewed: `3s`.
+    #[arg(long, env = "FEDERATE_CREDENTIAL_LIFETIME", value_name = "DURATION")]
+    pub(crate) credential_lifetime: Option<HumanDuration>,
+    /// Let the job's ID tokens live for so long: `10s`.
+    #[arg(long, env = "FEDERATE_TOKEN_LIFETIME", value_name = "DURATION")]
+    pub(crate) token_lifetime: Option<HumanDuration>,
     /// Listen here; 0 takes a free port.
     #[arg(long, env = "FEDERATE_PORT", default_value_t = 0)]
     pub(crate) port: u16,

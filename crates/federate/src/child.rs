@@ -5,15 +5,12 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use federate_core::{
-    Argument, ChildEnv, ChildValue, Env, Error, FileContent, IdToken, NamePattern, Renewal, Secret, Session,
-    SetupCommand, TargetSource, codes,
-};
+use federate_core::{Argument, ChildEnv, ChildValue, Env, Error, NamePattern, Secret, Session, SetupCommand, codes};
 use tokio::sync::oneshot;
 
+use crate::bound;
+use crate::files::{Files, Handed};
 use crate::private::PrivateDirectory;
 use crate::report::Failure;
 use crate::signals::{SignalGuard, exit_code};
@@ -52,7 +49,12 @@ impl Variables {
     /// Removes every variable whose value is a JWT: a real job's tokens, whatever their names.
     #[cfg(feature = "sandbox")]
     pub(crate) fn remove_tokens(&mut self) {
-        self.0.retain(|_, value| !value.to_str().is_some_and(IdToken::looks_like_one));
+        self.0.retain(|_, value| !value.to_str().is_some_and(federate_core::IdToken::looks_like_one));
+    }
+
+    /// One variable's value.
+    pub(crate) fn get(&self, name: &str) -> Option<&std::ffi::OsStr> {
+        self.0.get(std::ffi::OsStr::new(name)).map(OsString::as_os_str)
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
@@ -136,31 +138,20 @@ fn comparable(value: &ChildValue) -> String {
     }
 }
 
-/// A token file that has to be kept fresh.
-struct Renewed {
-    file: String,
-    source: Arc<dyn TargetSource>,
-    token: Arc<IdToken>,
-}
-
-/// A target, the token that it was exchanged with, and whether another can be had.
-pub(crate) type Holder = (Arc<dyn TargetSource>, Arc<IdToken>, Renewal);
-
 /// How a setup command is started, its output being federate's business; its end comes through the channel.
 pub(crate) type Spawn<'a> = &'a dyn Fn(&mut Command) -> std::io::Result<oneshot::Receiver<ExitStatus>>;
 
 /// A child that could be started now. Its private files go when this does.
 pub(crate) struct Prepared {
     pub(crate) variables: Variables,
-    directory: Option<PrivateDirectory>,
-    renewed: Vec<Renewed>,
+    placed: Option<(PrivateDirectory, Files)>,
 }
 
 impl Prepared {
     /// Keeps token files fresh; never ends.
     pub(crate) async fn keep(&mut self, session: &Session) {
-        match &self.directory {
-            Some(directory) => renew_all(session, directory, &mut self.renewed).await,
+        match &mut self.placed {
+            Some((directory, files)) => files.keep_fresh(session, directory).await,
             None => std::future::pending().await,
         }
     }
@@ -172,48 +163,19 @@ pub(crate) async fn prepare(
     guard: &SignalGuard,
     mut variables: Variables,
     surroundings: ChildEnv,
-    sources: &[Holder],
+    handed: &[Handed],
     spawn: Spawn<'_>,
 ) -> Result<Option<Prepared>, Failure> {
     if surroundings.files.is_empty() && surroundings.setup.is_empty() {
         set_all(&mut variables, &surroundings, &BTreeMap::new());
-        return Ok(Some(Prepared { variables, directory: None, renewed: Vec::new() }));
+        return Ok(Some(Prepared { variables, placed: None }));
     }
     let directory = PrivateDirectory::create(&session.context().env)
         .map_err(|error| file_failure("the private directory cannot be made", &error))?;
-    let mut paths = BTreeMap::new();
-    let mut renewed = Vec::new();
-    for file in &surroundings.files {
-        let path = match &file.content {
-            FileContent::Directory => directory.make_directory(&file.name),
-            FileContent::Text(content) => directory.write(&file.name, content),
-            FileContent::IdToken { target, token } => {
-                if let Some((source, token, Renewal::Again(_))) =
-                    sources.iter().find(|(source, ..)| source.name() == target)
-                {
-                    renewed.push(Renewed { file: file.name.clone(), source: source.clone(), token: token.clone() });
-                }
-                directory.write(&file.name, token)
-            }
-        };
-        paths.insert(file.id.clone(), path.map_err(|error| file_failure("a private file cannot be written", &error))?);
-    }
-    set_all(&mut variables, &surroundings, &paths);
-    for setup in &surroundings.setup {
-        let code = set_up(&variables, setup, &paths, spawn).await?;
-        if guard.interrupted().is_some() {
-            return Ok(None);
-        }
-        if code != 0 {
-            return Err(Error::new(
-                &SETUP_FAILED,
-                format!("`{}` failed with exit code {code}, so the command was not run", setup.what),
-            )
-            .with_help("its own message stands above")
-            .into());
-        }
-    }
-    Ok(Some(Prepared { variables, directory: Some(directory), renewed }))
+    let files = Files::place(&directory, &surroundings, handed)?;
+    set_all(&mut variables, &surroundings, &files.paths);
+    let is_ready = set_up_all(guard, &variables, &surroundings.setup, &files.paths, spawn).await?;
+    Ok(is_ready.then_some(Prepared { variables, placed: Some((directory, files)) }))
 }
 
 /// Runs the command in these surroundings and returns its exit code.
@@ -223,7 +185,7 @@ pub(crate) async fn run(
     session: &Session,
     mut variables: Variables,
     surroundings: ChildEnv,
-    sources: &[Holder],
+    handed: &[Handed],
     command: &[OsString],
 ) -> Result<u8, Failure> {
     let (program, arguments) =
@@ -234,22 +196,83 @@ pub(crate) async fn run(
         return Err(start_failure(program, &error));
     }
     let guard = SignalGuard::install().map_err(|error| file_failure("signals cannot be taken", &error))?;
-    // Only the result of the person's own command belongs on stdout.
-    let spawn = |command: &mut Command| guard.spawn(command.stdout(std::io::stderr()));
-    let Some(mut prepared) = prepare(session, &guard, variables, surroundings, sources, &spawn).await? else {
-        return Ok(u8::try_from(128 + guard.interrupted().unwrap_or_default()).unwrap_or(u8::MAX));
-    };
-    let ended = guard
-        .spawn(prepared.variables.command(program).args(arguments))
-        .map_err(|error| start_failure(program, &error))?;
-    let status = tokio::select! {
-        status = ended => status,
-        () = prepared.keep(session) => return Err(Error::new(&codes::USAGE, "the child was lost").into()),
-    };
-    status.map(exit_code).map_err(|_| Error::new(&codes::USAGE, "the child was lost").into())
+    let directory = PrivateDirectory::create(&session.context().env)
+        .map_err(|error| file_failure("the private directory cannot be made", &error))?;
+    supervise(&guard, &directory, session, variables, surroundings, handed, command, std::future::pending()).await
 }
 
-fn set_all(variables: &mut Variables, surroundings: &ChildEnv, paths: &BTreeMap<String, PathBuf>) {
+/// Runs the command as a child of this process, with private files that go when it ends. `beside` runs meanwhile, from
+/// before the setup commands on.
+#[allow(clippy::too_many_arguments, reason = "all that a child has around it")]
+pub(crate) async fn supervise(
+    guard: &SignalGuard,
+    directory: &PrivateDirectory,
+    session: &Session,
+    mut variables: Variables,
+    surroundings: ChildEnv,
+    handed: &[Handed],
+    command: &[OsString],
+    beside: impl Future<Output = ()>,
+) -> Result<u8, Failure> {
+    let (program, arguments) =
+        command.split_first().ok_or_else(|| Error::new(&codes::USAGE, "there is no command to run"))?;
+    let mut files = Files::place(directory, &surroundings, handed)?;
+    set_all(&mut variables, &surroundings, &files.paths);
+    let paths = files.paths.clone();
+    let work = async {
+        if let Some(code) = prepare_all(guard, &variables, &surroundings.setup, &paths).await? {
+            return Ok(code);
+        }
+        let ended = bound::command(&variables, program, arguments).and_then(|mut command| guard.spawn(&mut command));
+        let ended = ended.map_err(|error| start_failure(program, &error))?;
+        ended.await.map(exit_code).map_err(|_| Error::new(&codes::USAGE, "the child was lost").into())
+    };
+    tokio::select! {
+        code = work => code,
+        () = beside => Err(Error::new(&codes::USAGE, "what runs beside the child ended").into()),
+        () = files.keep_fresh(session, directory) => Err(Error::new(&codes::USAGE, "the child was lost").into()),
+    }
+}
+
+/// Runs the setup commands; the exit code if a signal ended them.
+pub(crate) async fn prepare_all(
+    guard: &SignalGuard,
+    variables: &Variables,
+    setup: &[SetupCommand],
+    paths: &BTreeMap<String, PathBuf>,
+) -> Result<Option<u8>, Failure> {
+    // Only the result of the person's own command belongs on stdout.
+    let spawn = |command: &mut Command| guard.spawn(command.stdout(std::io::stderr()));
+    let is_ready = set_up_all(guard, variables, setup, paths, &spawn).await?;
+    Ok((!is_ready).then(|| u8::try_from(128 + guard.interrupted().unwrap_or_default()).unwrap_or(u8::MAX)))
+}
+
+/// Runs the setup commands; `false` where a signal came meanwhile.
+async fn set_up_all(
+    guard: &SignalGuard,
+    variables: &Variables,
+    setup: &[SetupCommand],
+    paths: &BTreeMap<String, PathBuf>,
+    spawn: Spawn<'_>,
+) -> Result<bool, Failure> {
+    for setup in setup {
+        let code = set_up(variables, setup, paths, spawn).await?;
+        if guard.interrupted().is_some() {
+            return Ok(false);
+        }
+        if code != 0 {
+            return Err(Error::new(
+                &SETUP_FAILED,
+                format!("`{}` failed with exit code {code}, so the command was not run", setup.what),
+            )
+            .with_help("its own message stands above")
+            .into());
+        }
+    }
+    Ok(true)
+}
+
+pub(crate) fn set_all(variables: &mut Variables, surroundings: &ChildEnv, paths: &BTreeMap<String, PathBuf>) {
     for (name, value) in &surroundings.set {
         match value {
             ChildValue::Plain(text) => variables.set(name, text),
@@ -282,46 +305,7 @@ async fn set_up(
     ended.await.map(exit_code).map_err(|_| Error::new(&codes::USAGE, format!("`{}` was lost", setup.what)).into())
 }
 
-/// Keeps token files fresh until dropped: at half of a token's remaining life, and after a failure every few seconds.
-async fn renew_all(session: &Session, directory: &PrivateDirectory, files: &mut [Renewed]) {
-    const AFTER_FAILURE: Duration = Duration::from_secs(15);
-    let remaining = |token: &IdToken| {
-        token.expires().and_then(|end| end.duration_since(SystemTime::now()).ok()).unwrap_or_default()
-    };
-    let mut pause = files.iter().map(|file| remaining(&file.token) / 2).min();
-    loop {
-        match pause {
-            Some(pause) => tokio::time::sleep(pause.max(Duration::from_secs(1))).await,
-            None => std::future::pending().await,
-        }
-        let mut next: Option<Duration> = None;
-        for file in files.iter_mut() {
-            let identity = file.source.identity();
-            let customary = identity.provider.customary_audience(session.context());
-            let audiences = file.source.unbound().audiences(customary.as_deref());
-            let wait = match session.fresh_token(identity, &audiences, &file.token).await {
-                Ok(token) => match directory.write(&file.file, token.raw()) {
-                    Ok(_) => {
-                        file.token = token;
-                        remaining(&file.token) / 2
-                    }
-                    Err(error) => {
-                        session.context().reporter.warn(&format!("the ID token file cannot be rewritten: {error}"));
-                        AFTER_FAILURE
-                    }
-                },
-                Err(error) => {
-                    session.context().reporter.warn(&format!("the ID token file cannot be renewed yet: {error}"));
-                    AFTER_FAILURE
-                }
-            };
-            next = Some(next.map_or(wait, |known| known.min(wait)));
-        }
-        pause = next;
-    }
-}
-
-fn file_failure(what: &str, error: &std::io::Error) -> Failure {
+pub(crate) fn file_failure(what: &str, error: &std::io::Error) -> Failure {
     Error::new(&PRIVATE_FILE, what)
         .with_cause(error.to_string())
         .with_help("federate needs a directory of its own under XDG_RUNTIME_DIR, TMPDIR or /tmp")

@@ -1,10 +1,14 @@
 //! `federate`: a CI job becomes someone in a cloud, without a stored key.
 
 mod args;
+mod bound;
 mod child;
 mod commands;
+mod endpoint;
+mod files;
 mod formats;
 mod host;
+mod notify;
 mod private;
 mod registry;
 mod report;
@@ -15,6 +19,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if let Some(code) = bound::become_command(&arguments) {
+        return ExitCode::from(code);
+    }
     let outcome = match args::parse(&arguments) {
         Ok(cli) => commands::run(cli),
         Err(args::Refusal::Shown(code)) => return ExitCode::from(code),

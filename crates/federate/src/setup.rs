@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use federate_core::{
-    Context, Env, Error, Exchanged, IdentityProvider, Masking, NetworkSettings, Reporter as _, Secret, Session,
-    TargetSource,
+    Context, Env, Error, Exchanged, Handover, IdentityProvider, Masking, NetworkSettings, Reporter as _, Secret,
+    Session, TargetSource,
 };
 use federate_http::Client;
 use federate_profile::{LoadOptions, Profile, Registry};
 
 use crate::args::Global;
 use crate::commands::trust::explained;
+use crate::files::Handed;
 use crate::host::SystemHost;
 use crate::registry::registry;
 use crate::report::{Failure, SaidOnce, Stderr, say};
@@ -151,9 +152,46 @@ impl Masker {
 
 /// Selected targets, exchanged.
 pub(crate) struct Ready {
-    pub(crate) session: Session,
+    pub(crate) session: Arc<Session>,
     pub(crate) sources: Vec<Arc<dyn TargetSource>>,
     pub(crate) exchanged: Vec<Exchanged>,
+}
+
+impl Ready {
+    /// The targets of one kind on their way to a child.
+    pub(crate) fn handovers(&self, kind: &str) -> Vec<Handover<'_>> {
+        handovers(&self.exchanged, kind)
+    }
+
+    /// What keeps a child's token files fresh.
+    pub(crate) fn handed(&self) -> Vec<Handed> {
+        handed(&self.sources, &self.exchanged)
+    }
+
+    /// The targets of these kinds alone.
+    pub(crate) fn of_kinds(&self, kinds: &[&str]) -> (Vec<Arc<dyn TargetSource>>, Vec<Exchanged>) {
+        let pairs = self.sources.iter().zip(&self.exchanged).filter(|(_, one)| kinds.contains(&one.target.kind()));
+        pairs.map(|(source, one)| (source.clone(), one.clone())).unzip()
+    }
+}
+
+/// The targets of one kind on their way to a child.
+pub(crate) fn handovers<'a>(exchanged: &'a [Exchanged], kind: &str) -> Vec<Handover<'a>> {
+    let group = exchanged.iter().filter(|one| one.target.kind() == kind);
+    group
+        .map(|one| Handover {
+            target: &one.name,
+            credentials: &one.credentials,
+            token: &one.token,
+            renewal: &one.renewal,
+        })
+        .collect()
+}
+
+/// What keeps a child's token files fresh.
+pub(crate) fn handed(sources: &[Arc<dyn TargetSource>], exchanged: &[Exchanged]) -> Vec<Handed> {
+    let pairs = sources.iter().zip(exchanged);
+    pairs.map(|(source, one)| (source.clone(), one.token.clone(), one.renewal.clone())).collect()
 }
 
 /// Selects and exchanges; errors point at the profile's lines.
@@ -195,7 +233,7 @@ async fn exchange_selected(
         Ok(exchanged) => exchanged,
         Err(errors) => return Err(located(profile, explained(profile, &session, &sources, errors).await)),
     };
-    Ok(Ready { session, sources, exchanged })
+    Ok(Ready { session: Arc::new(session), sources, exchanged })
 }
 
 /// Selects the targets and opens a session, without the network.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use federate_http::{Answer, Handler, Incoming, LoopbackServer, ServerTls};
+use federate_http::{Answer, Handler, Incoming, Limits, LoopbackServer, ServerTls, WhenFull};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -92,6 +92,84 @@ async fn there_are_256_connections_at_once() {
     idle.pop();
     timeout(Duration::from_secs(5), late.read_exact(&mut answer)).await.unwrap().unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200");
+}
+
+/// Answers at once, but for `/slow`, which takes a second.
+struct Ready;
+
+#[async_trait]
+impl Handler for Ready {
+    async fn handle(&self, request: Incoming) -> Answer {
+        if request.path == "/slow" {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        status(200)
+    }
+}
+
+async fn small(connections: usize) -> Server {
+    let limits = Limits { connections, head: 8 * 1024, body: 0, when_full: WhenFull::CloseIdle, ..Limits::default() };
+    Server::within(limits, None, Arc::new(Ready)).await
+}
+
+const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+#[tokio::test]
+async fn whoever_holds_connections_keeps_nobody_out() {
+    let server = small(8).await;
+    let mut known = TcpStream::connect(("127.0.0.1", server.port)).await.unwrap();
+    let mut answer = [0; 1024];
+    known.write_all(ASK).await.unwrap();
+    assert!(known.read(&mut answer).await.unwrap() > 12);
+    let mut slow = TcpStream::connect(("127.0.0.1", server.port)).await.unwrap();
+    slow.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut held = Vec::new();
+    for number in 0..200 {
+        let mut stream = TcpStream::connect(("127.0.0.1", server.port)).await.unwrap();
+        if number % 2 == 0 {
+            stream.write_all(b"GET / HT").await.unwrap();
+        }
+        held.push(stream);
+        if number % 20 == 0 {
+            let answer = timeout(Duration::from_secs(5), say(server.port, &[ASK, b"\x16"].concat())).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        }
+    }
+    // One that has asked before is let go last, and one that is being answered not at all.
+    known.write_all(ASK).await.unwrap();
+    assert!(known.read(&mut answer).await.unwrap() > 12, "it was closed before others that never asked");
+    let mut all = Vec::new();
+    slow.read_to_end(&mut all).await.unwrap();
+    assert!(all.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&all));
+}
+
+#[tokio::test]
+async fn oversized_and_odd_requests_are_refused_unread() {
+    let server = small(8).await;
+    let long = "x".repeat(9 * 1024);
+    for (request, expected) in [
+        (format!("GET / HTTP/1.1\r\nHost: x\r\nX: {long}\r\n\r\n"), "HTTP/1.1 431 "),
+        (format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 431 "),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx".to_owned(), "HTTP/1.1 413 "),
+        ("GET http://evil.test/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".to_owned(), "HTTP/1.1 400 "),
+        ("CONNECT evil.test:443 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".to_owned(), "HTTP/1.1 400 "),
+    ] {
+        let answer = timeout(Duration::from_secs(5), say(server.port, request.as_bytes())).await.unwrap();
+        assert!(answer.starts_with(expected), "{expected}: {answer}");
+    }
+    let answer = say(server.port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_cut_off_after_its_last_request() {
+    let server = small(8).await;
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).await.unwrap();
+    stream.write_all(ASK).await.unwrap();
+    let mut answer = Vec::new();
+    let begin = tokio::time::Instant::now();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200 ") && begin.elapsed() < Duration::from_secs(20));
 }
 
 struct Faulty;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use federate_core::{Env, Error, Http as _, HumanDuration, NetworkSettings, Reach, Request, Response, Secret};
-use federate_http::{Answer, Client, Handler, Incoming, LoopbackServer, ServerTls};
+use federate_http::{Answer, Client, Handler, Incoming, Limits, LoopbackServer, ServerTls};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -87,9 +87,13 @@ impl Server {
     }
 
     pub(crate) async fn handled(tls: Option<ServerTls>, handler: Arc<dyn Handler>) -> Self {
+        Self::within(Limits::default(), tls, handler).await
+    }
+
+    pub(crate) async fn within(limits: Limits, tls: Option<ServerTls>, handler: Arc<dyn Handler>) -> Self {
         let server = LoopbackServer::bind(0).await.unwrap();
         let port = server.address().port();
-        let task = tokio::spawn(async move { server.run(tls, handler).await });
+        let task = tokio::spawn(async move { server.run_within(limits, tls, handler).await });
         Self { port, seen: Arc::default(), task }
     }
 

@@ -115,3 +115,13 @@ fn discovery_leads_back_here() {
     assert_eq!(reply(&world, &get("/common/discovery/instance")).unwrap().answer.status, 200);
     assert!(reply(&world, &get("/x")).is_none());
 }
+
+#[test]
+fn access_tokens_live_no_longer_than_is_said() {
+    let mut world = world("gitlab", &[]);
+    world.credential_lifetime = Some(Duration::from_secs(3));
+    let document = body(&asked(&world, TENANT, &[]));
+    assert_eq!(document["expires_in"], 3);
+    let access = IdToken::parse(Secret::new(document["access_token"].as_str().unwrap()), "the test").unwrap();
+    assert_eq!(access.claims().seconds("exp"), i64::try_from(NOW).ok().map(|now| now + 4));
+}

@@ -217,3 +217,20 @@ fn a_chain_is_walked_with_its_external_id_for_an_hour_at_most() {
     let unsigned = reply(&world, &action("AssumeRole", &[]));
     assert_eq!(refused(&unsigned).1, "MissingAuthenticationToken");
 }
+
+#[test]
+fn sessions_live_no_longer_than_is_said() {
+    let mut world = world_of("gitlab", None, &[], chained());
+    world.credential_lifetime = Some(Duration::from_secs(3));
+    let body = text(&with(&world, &[("DurationSeconds", "900")]));
+    assert!(body.contains("<Expiration>2026-05-04T10:00:03Z</Expiration>"), "{body}");
+    let (id, session) = only_session(&world);
+    let form = [("RoleArn", "arn:aws:iam::444455556666:role/hub"), ("RoleSessionName", "hop"), ("ExternalId", "x-1")];
+    let hop = text(&reply(&world, &sign(action("AssumeRole", &form), &id, &session, AT)));
+    assert!(hop.contains("<Expiration>2026-05-04T10:00:03Z</Expiration>"), "{hop}");
+    world.credential_lifetime = Some(Duration::from_secs(100_000));
+    assert!(
+        text(&with(&world, &[])).contains("<Expiration>2026-05-04T11:00:00Z</Expiration>"),
+        "nor than was asked for"
+    );
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
-use federate_core::{ChildEnv, Error, FileContent, Reporter as _, codes};
+use federate_core::{ChildEnv, Error, Exchanged, FileContent, Reporter as _, codes};
 
 use super::exec::{outranking, surroundings};
 use super::written;
@@ -16,25 +16,7 @@ use crate::report::{Failure, print_result};
 use crate::setup::{Start, exchange_for_child};
 
 pub(crate) async fn run(start: &Start, arguments: Env) -> Result<u8, Failure> {
-    let file = match (arguments.write, arguments.format.file_variable()) {
-        (false, _) => None,
-        (true, Some(variable)) => match start.env.get(variable) {
-            Some(path) => Some(path.to_owned()),
-            None => {
-                return Err(Error::new(
-                    &codes::USAGE,
-                    format!("--write appends to the file that {variable} names, but {variable} is not set"),
-                )
-                .with_help("leave out --write to print instead")
-                .into());
-            }
-        },
-        (true, None) => {
-            return Err(Error::new(&codes::USAGE, "--write needs a format whose CI has a file for variables")
-                .with_help("use -f github or -f circleci")
-                .into());
-        }
-    };
+    let output = Output::new(start, arguments.format, arguments.write)?;
     let profile = start.load(&[])?;
     let ready = exchange_for_child(start, &profile, &arguments.targets.target).await?;
     let surroundings = surroundings(start, &profile, ready.session.context(), &ready.exchanged)?;
@@ -47,25 +29,8 @@ pub(crate) async fn run(start: &Start, arguments: Env) -> Result<u8, Failure> {
             Variable { name: name.clone(), value, is_secret }
         })
         .collect();
-    let patterns = outranking(start, &ready.exchanged);
-    let unset: Vec<String> = start
-        .env
-        .iter()
-        .map(|(name, _)| name)
-        .filter(|name| {
-            patterns.iter().any(|pattern| pattern.matches(name))
-                && !variables.iter().any(|variable| variable.name == *name)
-        })
-        .map(str::to_owned)
-        .collect();
-    if !unset.is_empty()
-        && matches!(
-            arguments.format,
-            Format::Dotenv | Format::Json | Format::Github | Format::Gitlab | Format::AzureDevops
-        )
-    {
-        start.stderr.warn(&format!("set in this environment, and this format cannot unset them, though they may outrank the new credentials: {}", unset.join(", ")));
-    }
+    let unset = unset_by(start, &ready.exchanged, &variables);
+    output.warn_of(start, &unset);
     if arguments.format == Format::Gitlab && !arguments.allow_artifact_secrets {
         let left_out: Vec<String> =
             variables.iter().filter(|variable| variable.is_secret).map(|variable| variable.name.clone()).collect();
@@ -80,20 +45,66 @@ pub(crate) async fn run(start: &Start, arguments: Env) -> Result<u8, Failure> {
     for note in &surroundings.notes {
         start.stderr.note(note);
     }
-    let text = arguments.format.render(&variables, &unset)?;
-    match file {
-        None => written(print_result(text.reveal())),
-        Some(path) => {
-            let appended = OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(&path)
-                .and_then(|mut file| file.write_all(text.reveal().as_bytes()));
-            appended.map_err(|error| {
-                Error::new(&codes::USAGE, format!("{path} cannot be appended to")).with_cause(error.to_string())
-            })?;
-            Ok(0)
+    written(output.put(&variables, &unset)?)
+}
+
+/// Variables of this environment that would outrank the new ones.
+pub(crate) fn unset_by(start: &Start, exchanged: &[Exchanged], variables: &[Variable]) -> Vec<String> {
+    let patterns = outranking(start, exchanged);
+    let is_meant = |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
+    let names = start.env.iter().map(|(name, _)| name);
+    names
+        .filter(|name| is_meant(name) && !variables.iter().any(|variable| variable.name == *name))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Where variables go: stdout, or the CI's own file.
+pub(crate) struct Output {
+    format: Format,
+    file: Option<String>,
+}
+
+impl Output {
+    /// Checks that there is such a file where one is asked for.
+    pub(crate) fn new(start: &Start, format: Format, write: bool) -> Result<Self, Error> {
+        if !write {
+            return Ok(Self { format, file: None });
         }
+        let Some(variable) = format.file_variable() else {
+            return Err(Error::new(&codes::USAGE, "--write needs a format whose CI has a file for variables")
+                .with_help("use -f github or -f circleci"));
+        };
+        match start.env.get(variable) {
+            Some(path) => Ok(Self { format, file: Some(path.to_owned()) }),
+            None => Err(Error::new(
+                &codes::USAGE,
+                format!("--write appends to the file that {variable} names, but {variable} is not set"),
+            )
+            .with_help("leave out --write to print instead")),
+        }
+    }
+
+    /// Says what the format cannot take away.
+    pub(crate) fn warn_of(&self, start: &Start, unset: &[String]) {
+        let cannot = matches!(
+            self.format,
+            Format::Dotenv | Format::Json | Format::Github | Format::Gitlab | Format::AzureDevops
+        );
+        if cannot && !unset.is_empty() {
+            start.stderr.warn(&format!("set in this environment, and this format cannot unset them, though they may outrank the new credentials: {}", unset.join(", ")));
+        }
+    }
+
+    /// Prints or appends. The inner result is that of stdout.
+    pub(crate) fn put(&self, variables: &[Variable], unset: &[String]) -> Result<std::io::Result<()>, Error> {
+        let text = self.format.render(variables, unset)?;
+        let Some(path) = &self.file else { return Ok(print_result(text.reveal())) };
+        let file = OpenOptions::new().append(true).create(true).open(path);
+        let appended = file.and_then(|mut file| file.write_all(text.reveal().as_bytes()));
+        appended.map(Ok).map_err(|error| {
+            Error::new(&codes::USAGE, format!("{path} cannot be appended to")).with_cause(error.to_string())
+        })
     }
 }
 

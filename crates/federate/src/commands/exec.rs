@@ -1,30 +1,97 @@
 //! `federate exec`: a command with the credentials in its environment only.
 
+mod way;
+
 use std::sync::Arc;
 
-use federate_core::{
-    ChildEnv, Context, Error, Exchanged, Handover, NamePattern, Reporter as _, Session, TargetSource, codes,
-};
+use federate_core::{ChildEnv, Context, Error, Exchanged, NamePattern, Reporter as _, Session, TargetSource, codes};
 use federate_profile::Profile;
 
 use crate::args::{Exec, Preparation};
-use crate::child::{self, Holder, Variables};
+use crate::child::{self, Variables};
+use crate::endpoint::{self, Endpoint};
+use crate::private::PrivateDirectory;
 use crate::report::Failure;
-use crate::setup::{Start, exchange_for_child, located};
+use crate::setup::{Ready, Start, exchange_for_child, handovers, located};
+use crate::signals::SignalGuard;
 
 pub(crate) async fn run(start: &Start, arguments: Exec) -> Result<u8, Failure> {
     let profile = load(start, arguments.preparation.az_login, &arguments.targets.target)?;
     let ready = exchange_for_child(start, &profile, &arguments.targets.target).await?;
-    let (variables, surroundings) =
-        outfit(start, &profile, &ready.session, &ready.sources, &ready.exchanged, &arguments.preparation)?;
+    let plain = parts(start, &profile, ready.session.context(), &ready.exchanged)?;
+    let served = way::served_kinds(start, &profile, &arguments, &ready, &plain)?;
+    let variables =
+        variables(start, &profile, &ready.session, &ready.sources, &ready.exchanged, &arguments.preparation);
+    if served.is_empty() {
+        let surroundings = child::merge(plain)?;
+        say_all(start, &surroundings);
+        return child::run(&ready.session, variables, surroundings, &ready.handed(), &arguments.command).await;
+    }
+    serve_child(start, &profile, &arguments, &ready, Given { variables, plain, served }).await
+}
+
+/// What the child is given, and for which kinds of targets by an endpoint.
+struct Given {
+    variables: Variables,
+    plain: Vec<(String, ChildEnv)>,
+    served: Vec<&'static str>,
+}
+
+/// Runs the command beside an endpoint.
+async fn serve_child(
+    start: &Start,
+    profile: &Profile,
+    arguments: &Exec,
+    ready: &Ready,
+    given: Given,
+) -> Result<u8, Failure> {
+    let Given { mut variables, plain, served } = given;
+    let guard = SignalGuard::install().map_err(|error| child::file_failure("signals cannot be taken", &error))?;
+    let directory = PrivateDirectory::create(&start.env)
+        .map_err(|error| child::file_failure("the private directory cannot be made", &error))?;
+    let (sources, exchanged) = ready.of_kinds(&served);
+    let endpoint =
+        Endpoint::open(start, ready.session.clone(), &sources, &exchanged, &directory, arguments.preparation.isolate)
+            .await?;
+    let mut all = Vec::new();
+    for (kind, part) in plain {
+        all.push(match served.iter().find(|served| **served == kind) {
+            Some(served) => (kind, served_part(start, profile, ready, served, &endpoint)?),
+            None => (kind, part),
+        });
+    }
+    let surroundings = child::merge(all)?;
+    say_all(start, &surroundings);
+    variables.set(GIVEN, "endpoint");
+    endpoint.announce(&mut variables);
+    let handed = ready.handed();
+    let command = &arguments.command;
+    child::supervise(&guard, &directory, &ready.session, variables, surroundings, &handed, command, endpoint.run())
+        .await
+}
+
+/// What the child needs of the targets of one kind when it asks an endpoint.
+pub(crate) fn served_part(
+    start: &Start,
+    profile: &Profile,
+    ready: &Ready,
+    kind: &str,
+    endpoint: &Endpoint,
+) -> Result<ChildEnv, Failure> {
+    let Some(cloud) = start.registry.cloud(kind) else { return Ok(ChildEnv::default()) };
+    let group = ready.handovers(kind);
+    cloud
+        .served_environment(ready.session.context(), &group, endpoint.address())
+        .map_err(|error| located(profile, vec![error]))
+}
+
+fn say_all(start: &Start, surroundings: &ChildEnv) {
     for note in &surroundings.notes {
         start.stderr.note(note);
     }
-    let sources = holders(&ready.sources, &ready.exchanged);
-    child::run(&ready.session, variables, surroundings, &sources, &arguments.command).await
 }
 
-/// What a command for these targets finds in its environment, and the private files that it needs.
+/// What a command for these targets finds in its environment without an endpoint, and the private files that it needs.
 pub(crate) fn outfit(
     start: &Start,
     profile: &Profile,
@@ -34,16 +101,21 @@ pub(crate) fn outfit(
     preparation: &Preparation,
 ) -> Result<(Variables, ChildEnv), Failure> {
     let surroundings = surroundings(start, profile, session.context(), exchanged)?;
-    if preparation.isolate
-        && surroundings.files.iter().any(|file| matches!(file.content, federate_core::FileContent::IdToken { .. }))
-    {
-        return Err(Error::new(
-            &codes::USAGE,
-            "--isolate keeps ID tokens from the command, but a selected target can only be handed over as one",
-        )
-        .with_help("leave out --isolate, or select targets that hand over credentials (AWS)")
-        .into());
+    if preparation.isolate && way::is_token(&surroundings) {
+        return Err(way::no_way_but_a_token().into());
     }
+    Ok((variables(start, profile, session, sources, exchanged, preparation), surroundings))
+}
+
+/// The child's variables, apart from what its targets need.
+fn variables(
+    start: &Start,
+    profile: &Profile,
+    session: &Session,
+    sources: &[Arc<dyn TargetSource>],
+    exchanged: &[Exchanged],
+    preparation: &Preparation,
+) -> Variables {
     let mut variables = Variables::inherit(&start.env);
     if !preparation.keep_env {
         let patterns = outranking(start, exchanged);
@@ -52,30 +124,26 @@ pub(crate) fn outfit(
             start.stderr.detail(&format!("dropped from the command's environment: {}", dropped.join(", ")));
         }
     }
+    // What a surrounding federate's endpoint hands out, and what a surrounding `each` says, is about other credentials.
+    for name in [endpoint::ADDRESS, endpoint::SECRET_FILE].iter().chain(&OWN_OF_EACH) {
+        variables.remove(name);
+    }
     if preparation.isolate {
-        let defaults = start.registry.identities().iter().map(|kind| kind.default_provider());
-        let providers = defaults.chain(sources.iter().map(|source| Arc::clone(&source.identity().provider)));
-        for provider in providers {
-            provider.job_variables(session.context()).iter().for_each(|name| variables.remove(name));
-        }
+        job_variables(start, session.context(), sources).iter().for_each(|name| variables.remove(name));
     }
     if !profile.names().is_empty() {
         variables.set("FEDERATE_PROFILE", profile.names().join(","));
     }
     variables.set("FEDERATE_TARGETS", exchanged.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(","));
     variables.set(GIVEN, "environment");
-    // Those of a surrounding `each` are not this command's.
-    OWN_OF_EACH.iter().for_each(|name| variables.remove(name));
-    Ok((variables, surroundings))
+    variables
 }
 
-/// The targets with what a token file is renewed by.
-pub(crate) fn holders(sources: &[Arc<dyn TargetSource>], exchanged: &[Exchanged]) -> Vec<Holder> {
-    sources
-        .iter()
-        .zip(exchanged)
-        .map(|(source, exchanged)| (Arc::clone(source), Arc::clone(&exchanged.token), exchanged.renewal.clone()))
-        .collect()
+/// The variables that carry the job's own identity.
+pub(crate) fn job_variables(start: &Start, context: &Context, sources: &[Arc<dyn TargetSource>]) -> Vec<String> {
+    let defaults = start.registry.identities().iter().flat_map(|kind| kind.default_provider().job_variables(context));
+    let own = sources.iter().flat_map(|source| source.identity().provider.job_variables(context));
+    defaults.chain(own).collect()
 }
 
 /// What `each` tells a command about its target: name, account, region.
@@ -111,23 +179,24 @@ pub(crate) fn surroundings(
     context: &Context,
     exchanged: &[Exchanged],
 ) -> Result<ChildEnv, Failure> {
+    Ok(child::merge(parts(start, profile, context, exchanged)?)?)
+}
+
+/// What the child needs of each cloud.
+fn parts(
+    start: &Start,
+    profile: &Profile,
+    context: &Context,
+    exchanged: &[Exchanged],
+) -> Result<Vec<(String, ChildEnv)>, Failure> {
     let mut parts = Vec::new();
     for kind in kinds(exchanged) {
         let Some(cloud) = start.registry.cloud(kind) else { continue };
-        let group: Vec<Handover<'_>> = exchanged
-            .iter()
-            .filter(|one| one.target.kind() == kind)
-            .map(|one| Handover {
-                target: &one.name,
-                credentials: &one.credentials,
-                token: &one.token,
-                renewal: &one.renewal,
-            })
-            .collect();
+        let group = handovers(exchanged, kind);
         let part = cloud.environment(context, &group).map_err(|error| located(profile, vec![error]))?;
         parts.push((kind.to_owned(), part));
     }
-    Ok(child::merge(parts)?)
+    Ok(parts)
 }
 
 /// What must not stand beside the new credentials.
@@ -139,7 +208,7 @@ pub(crate) fn outranking(start: &Start, exchanged: &[Exchanged]) -> Vec<NamePatt
         .collect()
 }
 
-fn kinds(exchanged: &[Exchanged]) -> Vec<&'static str> {
+pub(crate) fn kinds(exchanged: &[Exchanged]) -> Vec<&'static str> {
     let mut kinds: Vec<&'static str> = Vec::new();
     for one in exchanged {
         if !kinds.contains(&one.target.kind()) {

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod adapters;
+mod ask_endpoint;
 mod credential_process;
 mod doctor;
 mod each;
@@ -12,6 +13,7 @@ mod plan;
 mod profile;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod serve;
 mod token;
 pub(crate) mod trust;
 mod whoami;
@@ -35,7 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         return Err(Error::new(&codes::USAGE, "-o sarif is for `trust lint` only").into());
     }
     let mut start = Start::new(cli.global);
-    if matches!(cli.command, Command::CredentialProcess(_)) {
+    if matches!(cli.command, Command::CredentialProcess(_) | Command::AskEndpoint { .. }) {
         start.stderr.verbosity = crate::report::SILENT;
     }
     let result = match cli.command {
@@ -48,6 +50,8 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Env(arguments) => block_on(env::run(&start, arguments)),
         Command::CredentialProcess(targets) => block_on(credential_process::run(&start, targets)),
         Command::Doctor(arguments) => block_on(doctor::run(&start, arguments)),
+        Command::Serve(arguments) => block_on(serve::run(&start, arguments)),
+        Command::AskEndpoint { secret_file, url } => block_on(ask_endpoint::run(&secret_file, &url)),
         Command::Whoami(targets) => block_on(whoami::run(&start, targets)),
         Command::Token(arguments) => block_on(token::run(&start, arguments)),
         Command::Plan(targets) => plan::run(&start, targets),

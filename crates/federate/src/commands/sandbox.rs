@@ -6,11 +6,12 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 use std::sync::Arc;
+use std::time::Duration;
 
 use federate_core::suggest::nearest;
-use federate_core::{ChildValue, Error, Reporter as _, Secret, codes};
+use federate_core::{ChildValue, Error, HumanDuration, Reporter as _, Secret, codes};
 use federate_profile::Profile;
-use federate_sandbox::{Job, Options, Sandbox, SandboxTarget};
+use federate_sandbox::{Job, Lifetimes, Options, Sandbox, SandboxTarget};
 
 use super::trust::document;
 use super::written;
@@ -30,6 +31,7 @@ pub(crate) async fn run(start: &Start, arguments: args::Sandbox) -> Result<u8, F
             .with_help(format!("it plays {}", known.join(" and ")))
             .into());
     };
+    let lifetimes = lifetimes(&arguments)?;
     let claims = arguments.claim.iter().map(|claim| claim_pair(claim)).collect::<Result<Vec<_>, _>>()?;
     let mut stage = stage(start, ci.name())?;
     trust_files(&arguments.trust, &mut stage.targets)?;
@@ -45,6 +47,7 @@ pub(crate) async fn run(start: &Start, arguments: args::Sandbox) -> Result<u8, F
         targets: stage.targets,
         job: Job { ci: ci.name().to_owned(), issuer: stage.issuer, claims, token_env: stage.token_env },
         throttle: arguments.throttle,
+        lifetimes,
         directory: directory.path().to_owned(),
     };
     let sandbox = Sandbox::start(options, Arc::new(move |event| stderr.note(&format!("sandbox: {event}")))).await?;
@@ -82,6 +85,21 @@ pub(crate) async fn run(start: &Start, arguments: args::Sandbox) -> Result<u8, F
         }
     };
     serve_while(&sandbox, interrupted).await
+}
+
+/// Clouds and CI systems count in seconds.
+fn lifetimes(arguments: &args::Sandbox) -> Result<Lifetimes, Error> {
+    let seconds = |flag: &str, given: Option<HumanDuration>| match given {
+        Some(duration) if duration.as_secs() == 0 => {
+            Err(Error::new(&codes::USAGE, format!("{flag} {duration} is less than a second"))
+                .with_help("write it like 3s"))
+        }
+        given => Ok(given.map(|duration| Duration::from_secs(duration.as_secs()))),
+    };
+    Ok(Lifetimes {
+        credentials: seconds("--credential-lifetime", arguments.credential_lifetime)?,
+        tokens: seconds("--token-lifetime", arguments.token_lifetime)?,
+    })
 }
 
 fn claim_pair(text: &str) -> Result<(String, String), Error> {

@@ -1,11 +1,15 @@
 //! `federate whoami`: each cloud says who the credentials are.
 
+use std::path::Path;
+
+use federate_core::endpoint::segment;
 use federate_core::{Error, Principal};
 use serde_json::{Value as Json, json};
 
 use super::exec::GIVEN;
 use super::written;
 use crate::args::Targets;
+use crate::endpoint;
 use crate::report::{Failure, Output, pretty, print_result};
 use crate::setup::{Start, exchange, located, select};
 
@@ -19,6 +23,13 @@ pub(crate) async fn run(start: &Start, targets: Targets) -> Result<u8, Failure> 
         let context = session.context().begin_exchange();
         for source in &sources {
             let target = source.unbound();
+            if let Some(answer) = by_endpoint(start, source.name()).await {
+                match answer {
+                    Ok(principal) => answers.push((source.name().to_owned(), principal)),
+                    Err(error) => errors.push(error.in_section(&format!("targets.{}", source.name()))),
+                }
+                continue;
+            }
             let given =
                 start.registry.cloud(target.kind()).map_or(Ok(None), |cloud| cloud.from_env(&context, source.name()));
             let principal = match given {
@@ -57,6 +68,25 @@ pub(crate) async fn run(start: &Start, targets: Targets) -> Result<u8, Failure> 
         Output::Text | Output::Sarif => answers.iter().map(|(name, principal)| text(name, principal)).collect(),
     };
     written(print_result(&text))
+}
+
+/// Inside `federate exec --serve`: the endpoint knows. `None` where there is none, or not for this target.
+async fn by_endpoint(start: &Start, target: &str) -> Option<Result<Principal, Error>> {
+    let (origin, secret_file) = (start.env.get(endpoint::ADDRESS)?, start.env.get(endpoint::SECRET_FILE)?);
+    let url = format!("{origin}/{}/{}/{}", endpoint::OWN, segment(target), endpoint::WHOAMI);
+    let response = match endpoint::client::ask(&url, Path::new(secret_file)).await {
+        Ok(response) => response,
+        Err(error) => return Some(Err(error)),
+    };
+    match response.status {
+        200 => {
+            let document: Json = serde_json::from_slice(&response.body).unwrap_or_default();
+            let headline = document["principal"].as_str().unwrap_or_default().to_owned();
+            Some(Ok(Principal { headline, facts: document["facts"].as_object().cloned().unwrap_or_default() }))
+        }
+        404 => None,
+        _ => Some(Err(endpoint::client::refusal(&response))),
+    }
 }
 
 /// No credentials in the environment.

@@ -17,10 +17,11 @@ use super::pipes::{Reading, Sink};
 use super::screen::{Kept, Screen, Stream};
 use super::summary::{Fate, Row};
 use crate::args::Each;
+use crate::bound;
 use crate::child::{Prepared, prepare, start_failure};
-use crate::commands::exec::{OWN_OF_EACH, holders, outfit};
+use crate::commands::exec::{OWN_OF_EACH, outfit};
 use crate::report::{Failure, Output, text};
-use crate::setup::Start;
+use crate::setup::{Start, handed};
 use crate::signals::SignalGuard;
 
 /// One target, and what was had for it.
@@ -182,7 +183,7 @@ impl Crew<'_> {
         let output = Channel::new(&self.screen, &name, self.is_grouped, self.jobs == 1);
         let readings = RefCell::new(Vec::new());
         let set_up = |command: &mut Command| self.spawn(command, &output, &readings, true);
-        let held = holders(sources, exchanged);
+        let held = handed(sources, exchanged);
         let prepared = prepare(self.session, self.guard, variables, surroundings, &held, &set_up).await;
         let Ok(Some(mut prepared)) = prepared else {
             finish(readings.take()).await;
@@ -210,8 +211,8 @@ impl Crew<'_> {
             self.arguments.command.iter().map(|word| super::arguments::filled(word, name, place)).collect();
         let (program, rest) =
             words.split_first().ok_or_else(|| Error::new(&codes::USAGE, "there is no command to run"))?;
-        let mut command = prepared.variables.command(program);
-        command.args(rest);
+        let mut command =
+            bound::command(&prepared.variables, program, rest).map_err(|error| start_failure(program, &error))?;
         if self.jobs > 1 {
             command.stdin(Stdio::null());
         }

@@ -1,0 +1,118 @@
+//! However a served child or its federate ends: nothing is left, and nobody lives on.
+
+#![allow(clippy::print_stderr, reason = "what is left out has to be seen")]
+
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::served::{Served, eventually, federate, lives, private};
+use crate::support::finish;
+
+const NOTHING: Vec<PathBuf> = Vec::new();
+
+fn served() -> Served {
+    Served::exec(&["-p", "dev"], &["--serve"])
+}
+
+#[test]
+fn a_child_that_is_killed_takes_the_endpoint_along() {
+    let served = served();
+    let (host, _) = served.place("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    served.signal("-KILL", "CHILD_PID");
+    let runtime = served.runtime.path().to_owned();
+    let file = served.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").to_owned();
+    eventually("the files are gone", || !Path::new(&file).exists());
+    let done = served.finish();
+    assert_eq!(done.code, 137, "{}", done.stderr);
+    assert!(TcpStream::connect(host).is_err(), "somebody still listens");
+    assert!(!runtime.join("federate").exists() || private(&runtime) == NOTHING);
+}
+
+#[test]
+fn a_federate_that_is_told_to_end_passes_it_on() {
+    for (signal, code) in [("-TERM", 143), ("-INT", 130), ("-HUP", 129)] {
+        let served = served();
+        let (host, _) = served.place("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+        let child = served.get("CHILD_PID").to_owned();
+        served.signal(signal, "FEDERATE_PID");
+        eventually("the child ends", || !lives(&child));
+        let file = served.get("AZURE_FEDERATED_TOKEN_FILE").to_owned();
+        let done = served.finish();
+        assert_eq!(done.code, code, "{signal}: {}", done.stderr);
+        assert!(!Path::new(&file).exists() && TcpStream::connect(host).is_err(), "{signal}");
+    }
+}
+
+#[test]
+fn a_federate_that_is_killed_leaves_private_files_until_the_next_start_and_no_orphan() {
+    let served = served();
+    let (host, _) = served.place("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    let child = served.get("CHILD_PID").to_owned();
+    served.signal("-KILL", "FEDERATE_PID");
+    eventually("the child is ended by the kernel", || !lives(&child));
+    eventually("nobody listens", || TcpStream::connect(&host).is_err());
+    let file = PathBuf::from(served.get("AZURE_FEDERATED_TOKEN_FILE"));
+    let directory = file.parent().unwrap().to_owned();
+    if directory.exists() {
+        assert_eq!(std::fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let home = served.runtime.path().to_owned();
+    let next = ["sandbox", "-p", "dev", "--", "federate", "exec", "-p", "dev", "--serve", "-t", "aws", "--", "true"];
+    assert_eq!(finish(federate(&home, &next).output().unwrap()).code, 0);
+    assert!(!directory.exists(), "the next start sweeps");
+    assert_eq!(served.finish().code, 137);
+    assert_eq!(private(&home), NOTHING);
+}
+
+/// `script` (util-linux) gives its command a terminal of its own.
+fn on_a_terminal(home: &Path, command: &str) -> Option<std::process::Child> {
+    let found = ["/usr/bin/script", "/bin/script"].into_iter().find(|path| Path::new(path).exists());
+    let Some(script) = found else {
+        eprintln!("SKIPPED: script (util-linux) is not there, so there is no terminal");
+        return None;
+    };
+    let mut run = federate(home, &[]);
+    let environment: Vec<_> =
+        run.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+    run = Command::new(script);
+    run.args(["-qefc", command, "/dev/null"])
+        .env_clear()
+        .envs(environment)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    run.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    Some(run.spawn().unwrap())
+}
+
+#[test]
+fn a_terminal_that_is_closed_or_interrupted_ends_both() {
+    for by_key in [true, false] {
+        let home = tempfile::tempdir().unwrap();
+        let told = home.path().join("told");
+        let command = format!(
+            "{0} sandbox -p dev -- federate exec -p dev --serve -- sh -c 'echo $PPID $$ $AZURE_FEDERATED_TOKEN_FILE >{1}.tmp; mv {1}.tmp {1}; exec sleep 600'",
+            env!("CARGO_BIN_EXE_federate"),
+            told.display(),
+        );
+        let Some(mut terminal) = on_a_terminal(home.path(), &command) else { return };
+        eventually("the child tells", || told.exists());
+        let text = std::fs::read_to_string(&told).unwrap();
+        let [federate, child, file] = text.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{text}") };
+        assert!(lives(federate) && lives(child) && Path::new(file).exists());
+        if by_key {
+            use std::io::Write as _;
+            terminal.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+        } else {
+            // The end that the terminal hangs on goes away.
+            terminal.kill().unwrap();
+        }
+        eventually("both end", || !lives(federate) && !lives(child));
+        eventually("the token file goes", || !Path::new(file).exists());
+        eventually("all files go", || private(home.path()) == NOTHING);
+        let _ = terminal.kill();
+        let _ = terminal.wait();
+    }
+}
