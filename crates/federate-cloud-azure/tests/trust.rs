@@ -1,4 +1,5 @@
-//! Federated identity credentials with tokens, the expected decisions, codes and findings (`trust/cases.json`).
+//! Federated identity credentials with tokens, the expected decisions, codes and findings (`trust/cases.json`,
+//! `trust/more.json`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -12,7 +13,8 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 fn cases() -> Vec<Json> {
-    serde_json::from_str(include_str!("trust/cases.json")).unwrap()
+    let read = |text: &str| serde_json::from_str::<Vec<Json>>(text).unwrap();
+    [read(include_str!("trust/cases.json")), read(include_str!("trust/more.json"))].concat()
 }
 
 fn document(value: &Json) -> Box<dyn TrustDocument> {

@@ -85,12 +85,12 @@ impl Reach {
 /// Reads a subject of this issuer in which `*` and `?` are wildcards.
 pub fn analyse(provider: &Provider, pattern: &str) -> Reach {
     if !pattern.is_empty() && pattern.chars().all(|character| "*?:/".contains(character)) {
-        return Reach { context: vec![Gap::AnyRef], ..Reach::tenant(Gap::Everything) };
+        return Reach { workload: Some(Gap::OwnerWide), context: vec![Gap::AnyRef], ..Reach::tenant(Gap::Everything) };
     }
     let family = family(provider, pattern);
     if pattern.starts_with(['*', '?']) {
         let gap = if provider.is_shared() { Gap::AnyOwner } else { Gap::LeadingWildcard };
-        return Reach::tenant(gap);
+        return Reach { workload: Some(Gap::OwnerWide), ..Reach::tenant(gap) };
     }
     match family {
         Family::GitHub => github::analyse(pattern),

@@ -6,7 +6,7 @@ mod exposure;
 mod grants;
 mod keys;
 
-use federate_trust::{Effect, Finding, Provider, Severity};
+use federate_trust::{Effect, Finding, Glob, Provider, Severity};
 
 use super::operator::Base;
 use super::policy::{EXCHANGE, Policy, Statement, TAG_SESSION, provider_of};
@@ -42,8 +42,13 @@ pub(super) fn lint(policy: &Policy) -> Vec<Finding> {
         let mut found = Found::default();
         if !exchanges(statement) {
             // A statement that only adds session tags stands beside one that exchanges.
-            if !(somebody_exchanges && statement.covers(TAG_SESSION)) {
+            if somebody_exchanges && statement.covers(TAG_SESSION) {
+                tags(statement, &mut found);
+            } else {
                 found.add("wrong-action", statement.name());
+                for provider in &providers {
+                    broken::lint(statement, provider, &Tests::new(statement, provider), &mut found);
+                }
             }
             all.extend(found.0);
             continue;
@@ -71,13 +76,15 @@ fn providers(statement: &Statement) -> Vec<Provider> {
 }
 
 fn look(statement: &Statement, providers: &[Provider], found: &mut Found) {
+    for provider in providers {
+        broken::creation(statement, provider, &Tests::new(statement, provider), found);
+    }
     if broken::mixes_issuers(statement, providers) {
         found.add("mixed-issuers", statement.name());
         return;
     }
     for provider in providers {
         let tests = Tests::new(statement, provider);
-        broken::creation(statement, provider, &tests, found);
         if broken::lint(statement, provider, &tests, found) {
             hygiene(statement, &tests, found);
             exposure::lint(statement, provider, &tests, found);
@@ -87,9 +94,7 @@ fn look(statement: &Statement, providers: &[Provider], found: &mut Found) {
 
 fn hygiene(statement: &Statement, tests: &Tests<'_>, found: &mut Found) {
     let place = |operator: &str, key: &str| format!("{}, {operator} {key}", statement.name());
-    if statement.actions.iter().any(|action| ["*", "sts:*"].contains(&action.to_ascii_lowercase().as_str()))
-        && !statement.actions_negated
-    {
+    if statement.actions.iter().any(is_broad) && !statement.actions_negated {
         found.add("broad-action", format!("{}, Action", statement.name()));
     }
     if !tests.has_positive("aud") && !tests.has_positive("oaud") {
@@ -108,21 +113,36 @@ fn hygiene(statement: &Statement, tests: &Tests<'_>, found: &mut Found) {
             found.add("ifexists", place.clone());
         }
         match operator.base {
-            Base::StringLike if !test.condition.values.iter().any(|value| value.contains(['*', '?'])) => {
+            Base::StringLike
+                if !operator.negated && !test.condition.values.iter().any(|value| value.contains(['*', '?'])) =>
+            {
                 found.add("stringlike-no-wildcard", place);
             }
             Base::StringEqualsIgnoreCase => found.add("ignore-case", place),
             _ => {}
         }
     }
-    let tags = statement.actions.iter().any(|action| action.eq_ignore_ascii_case(TAG_SESSION));
+    tags(statement, found);
+}
+
+/// Session tags that nobody limits.
+fn tags(statement: &Statement, found: &mut Found) {
+    let names_tags = |action: &String| {
+        !is_broad(action) && Glob::parse(&action.to_ascii_lowercase()).matches(&TAG_SESSION.to_ascii_lowercase())
+    };
     let limits_tags = statement.conditions.iter().any(|condition| {
         let key = condition.key.to_ascii_lowercase();
         key.starts_with("aws:requesttag/") || key == "aws:tagkeys"
     });
-    if tags && !limits_tags && !statement.actions_negated {
+    if statement.actions.iter().any(names_tags) && !limits_tags && !statement.actions_negated {
         found.add("tagsession-open", statement.name());
     }
+}
+
+/// Does it take in every action of STS?
+#[allow(clippy::ptr_arg, reason = "the actions are strings")]
+fn is_broad(action: &String) -> bool {
+    Glob::parse(&action.to_ascii_lowercase()).matches("sts:\u{1}")
 }
 
 /// A gap at an issuer of one's own is open to colleagues only.

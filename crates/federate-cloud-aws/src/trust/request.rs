@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
 
 use federate_core::Claims;
-use federate_trust::{Glob, Job};
+use federate_trust::Job;
 use serde_json::Value as Json;
 
 use super::operator::Operand;
@@ -51,12 +51,11 @@ impl Request {
 
     /// A value of the policy with its variables resolved (`${aws:username}`, `${key, 'default'}`, `${*}`).
     pub(crate) fn operand(&self, value: &str, has_variables: bool) -> Operand {
-        let mut operand = Operand { text: String::new(), pattern: Glob::literal(""), unresolved: false };
+        let mut operand = Operand::default();
         let mut rest = value;
         while let Some((before, after)) = rest.split_once("${").filter(|_| has_variables) {
             let Some((name, behind)) = after.split_once('}') else { break };
-            operand.text.push_str(before);
-            operand.pattern.push_pattern(before);
+            operand.push_pattern(before);
             let (name, default) = name
                 .split_once(',')
                 .map_or((name, None), |(name, default)| (name, Some(default.trim().trim_matches('\'').to_owned())));
@@ -68,16 +67,12 @@ impl Request {
                 },
             };
             match resolved {
-                Some(text) => {
-                    operand.text.push_str(&text);
-                    operand.pattern.push_literal(&text);
-                }
+                Some(text) => operand.push_literal(&text),
                 None => operand.unresolved = true,
             }
             rest = behind;
         }
-        operand.text.push_str(rest);
-        operand.pattern.push_pattern(rest);
+        operand.push_pattern(rest);
         operand
     }
 }
@@ -88,8 +83,14 @@ fn values_of(claims: &Claims, name: &str) -> Option<Vec<String>> {
     match name {
         "aud" => authorized.map(|party| vec![party]).or_else(|| list(claims.get("aud")?)),
         "oaud" => authorized.and_then(|_| list(claims.get("aud")?)),
-        _ => list(claims.get(name)?),
+        _ => list(claims.get(name).or_else(|| nested(claims, name))?),
     }
+}
+
+/// Google's tokens keep `google/organization_number` as an object inside an object.
+fn nested<'a>(claims: &'a Claims, name: &str) -> Option<&'a Json> {
+    let (outer, inner) = name.split_once('/')?;
+    claims.get(outer)?.get(inner)
 }
 
 fn list(value: &Json) -> Option<Vec<String>> {

@@ -1,9 +1,10 @@
 //! Does any credential let the token in, and with which code would Entra refuse?
 
-use federate_trust::{Check, Decision, Effect, Job, StatementVerdict, Verdict, immutable_form};
+use federate_trust::{Check, Decision, Effect, Job, Provider, StatementVerdict, Verdict, immutable_form};
 use serde_json::{Value as Json, json};
 
 use super::credential::{Credential, Test};
+use super::lint;
 
 /// Decides about a job.
 pub(super) fn evaluate(credentials: &[Credential], job: &Job) -> Verdict {
@@ -45,32 +46,43 @@ fn statement(credential: &Credential, job: &Job) -> StatementVerdict {
             let note = if check.holds { None } else { actual.and_then(|actual| note(subject, actual)) };
             checks.push(check.with_note(note));
         }
-        Test::Expression { text, terms: Err(why) } => checks.push(Check {
-            key: "claimsMatchingExpression".to_owned(),
-            operator: "valid".to_owned(),
-            expected: vec![text.clone()],
-            actual: Json::Null,
-            holds: false,
-            note: Some(format!("Entra rejects this expression: {why}")),
-        }),
-        Test::Expression { terms: Ok(terms), .. } => checks.extend(terms.iter().map(|term| {
-            let actual = job.claims.text(&term.claim);
-            let holds = actual.as_deref().is_some_and(|actual| term.holds(actual));
-            Check {
-                key: format!("claims['{}']", term.claim),
-                operator: term.operator.name().to_owned(),
-                expected: vec![term.value.clone()],
-                actual: actual.as_deref().map_or(Json::Null, Json::from),
-                holds,
-                note: if holds { None } else { actual.as_deref().and_then(|actual| note(&term.value, actual)) },
+        Test::Expression { text, terms: Err(why) } => checks.push(rejected(text, why)),
+        Test::Expression { text, terms: Ok(terms) } => {
+            let provider = Provider::new(&credential.issuer);
+            if let Some(why) = lint::unsupported(&provider, terms) {
+                checks.push(rejected(text, &why));
             }
-        })),
+            checks.extend(terms.iter().map(|term| {
+                let actual = job.claims.text(&term.claim);
+                let holds = actual.as_deref().is_some_and(|actual| term.holds(actual));
+                Check {
+                    key: format!("claims['{}']", term.claim),
+                    operator: term.operator.name().to_owned(),
+                    expected: vec![term.value.clone()],
+                    actual: actual.as_deref().map_or(Json::Null, Json::from),
+                    holds,
+                    note: if holds { None } else { actual.as_deref().and_then(|actual| note(&term.value, actual)) },
+                }
+            }));
+        }
     }
     StatementVerdict {
         name: credential.label(),
         effect: Effect::Allow,
         matches: checks.iter().all(|check| check.holds),
         checks,
+    }
+}
+
+/// An expression that Entra does not take lets nobody in.
+fn rejected(text: &str, why: &str) -> Check {
+    Check {
+        key: "claimsMatchingExpression".to_owned(),
+        operator: "valid".to_owned(),
+        expected: vec![text.to_owned()],
+        actual: Json::Null,
+        holds: false,
+        note: Some(format!("Entra rejects this expression: {why}")),
     }
 }
 

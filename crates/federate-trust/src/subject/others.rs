@@ -120,10 +120,11 @@ pub(super) fn circleci(pattern: &str) -> Reach {
 
 /// `{REPOSITORY}:[{ENVIRONMENT}:]{STEP}`, each a UUID in braces; the issuer fixes the workspace.
 pub(super) fn bitbucket(pattern: &str) -> Reach {
-    if !pattern.starts_with('{') {
+    let segments: Vec<&str> = pattern.split(':').collect();
+    let is_one_part = segments.len() == 1 && !pattern.contains('*');
+    if !pattern.starts_with('{') || is_one_part {
         return Reach::impossible("a subject is {REPOSITORY}:[{ENVIRONMENT}:]{STEP}, each a UUID in braces");
     }
-    let segments: Vec<&str> = pattern.split(':').collect();
     let mut reach = Reach::default();
     if has_wildcard(segments[0]) {
         reach.workload = Some(Gap::NamePrefix);

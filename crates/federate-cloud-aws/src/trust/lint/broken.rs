@@ -3,14 +3,14 @@
 use federate_trust::{Glob, Provider, analyse};
 
 use super::Found;
-use super::keys::{Tests, issuer_of};
+use super::keys::{Test, Tests, issuer_of};
 use crate::trust::operator::Base;
 use crate::trust::policy::Statement;
 use crate::visible;
 
 /// Several providers, and keys of more than one: no token has them all.
 pub(super) fn mixes_issuers(statement: &Statement, providers: &[Provider]) -> bool {
-    let has_keys = |provider: &&Provider| !Tests::new(statement, provider).all.is_empty();
+    let has_keys = |provider: &&Provider| Tests::new(statement, provider).all.iter().any(Test::is_strict);
     providers.len() > 1 && providers.iter().filter(has_keys).count() > 1
 }
 
@@ -78,9 +78,19 @@ fn asks_for_absence(condition: &crate::trust::policy::Condition) -> bool {
     condition.operator.base == Base::Null && condition.values.iter().any(|value| value.eq_ignore_ascii_case("true"))
 }
 
-/// Two tests of one claim that share no value.
+/// Two tests of one claim that share no value, or one that excludes every value of the other.
 fn contradicts(tests: &Tests<'_>) -> bool {
-    let positive: Vec<_> = tests.all.iter().filter(|test| test.is_positive()).collect();
+    let excluded = tests.all.iter().filter(|test| test.is_strict() && test.name != "amr").any(|test| {
+        let excluding: Vec<Glob> =
+            tests.of(&test.name).filter(|other| other.is_negated()).flat_map(Test::globs).collect();
+        let values = &test.condition.values;
+        let is_excluded = |value: &String| excluding.iter().any(|glob| glob.matches(value));
+        !test.is_pattern() && test.is_exact() && !values.is_empty() && values.iter().all(is_excluded)
+    });
+    if excluded {
+        return true;
+    }
+    let positive: Vec<_> = tests.all.iter().filter(|test| test.is_strict()).collect();
     positive.iter().enumerate().any(|(index, left)| {
         positive[index + 1..].iter().any(|right| {
             let apart =
