@@ -17,4 +17,5 @@ mod support;
 mod trust;
 mod trust_gcp;
 mod trust_graph;
+mod trust_input;
 mod trust_profile;

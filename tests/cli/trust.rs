@@ -104,7 +104,7 @@ fn findings_in_every_form() {
     let found: Value = serde_json::from_str(&done.stdout).unwrap();
     let ids: Vec<&str> = found["findings"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["wildcard-org", "az-issuer-mismatch"]);
-    assert!(found["findings"][0]["where"].as_str().unwrap().starts_with("policy.json: statement 1"));
+    assert!(found["findings"][0]["where"].as_str().unwrap().starts_with("policy.json:1: statement 1"));
     let sarif: Value = serde_json::from_str(&lint(&["-o", "sarif"]).stdout).unwrap();
     assert_eq!(sarif["runs"][0]["results"][0]["level"], "error");
     let kept = lint(&["--ignore", "wildcard-org=a test", "--ignore", "az-issuer-mismatch=a test"]);

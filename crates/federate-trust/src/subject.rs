@@ -135,6 +135,35 @@ pub fn immutable_form(subject: &str) -> Option<String> {
     Some(format!("repo:{owner}/{repository}:{context}"))
 }
 
+/// The owner, group or organization in a subject, without an id.
+pub fn owner(subject: &str) -> Option<&str> {
+    let (kind, rest) = subject.split_once(':')?;
+    let end = match kind {
+        "repo" | "project_path" => rest.find('/')?,
+        "organization" | "owner" => rest.find(':')?,
+        _ => return None,
+    };
+    rest[..end].split('@').next()
+}
+
+/// Why a configuration that asks for subjects like `known` should not simply be made to admit this subject too;
+/// `None` where nothing speaks against it.
+pub fn risk(provider: &Provider, subject: &str, known: &[String]) -> Option<String> {
+    if subject.ends_with(":pull_request") {
+        return Some(
+            "that lets in every pull request of the repository, before anyone has reviewed its code".to_owned(),
+        );
+    }
+    if provider.is_shared() && analyse(provider, subject).tenant.is_some() {
+        return Some(format!("`{subject}` does not say whose job it is: that would let strangers in"));
+    }
+    let owners: Vec<&str> = known.iter().filter_map(|known| owner(known)).collect();
+    let own = owner(subject)?;
+    (!owners.is_empty() && !owners.iter().any(|known| Glob::parse(known).matches(own))).then(|| {
+        format!("the token is `{own}`'s, the policy is for `{}`: that would let a stranger in", owners.join("`, `"))
+    })
+}
+
 fn has_wildcard(text: &str) -> bool {
     text.contains(['*', '?'])
 }

@@ -26,7 +26,7 @@ pub(super) fn lint(credentials: &[Credential]) -> Vec<Finding> {
             }
         }
         findings.extend(ids.into_iter().map(|id| {
-            let mut finding = Finding::new(rule(id), credential.label());
+            let mut finding = Finding::new(rule(id), credential.label()).at(credential.path_of(id));
             let why = match &credential.test {
                 Test::Expression { terms: Err(why), .. } => Some(why.clone()),
                 Test::Expression { terms: Ok(terms), .. } => unsupported(&Provider::new(&credential.issuer), terms),

@@ -5,6 +5,7 @@ use federate_trust::{Family, Gap, Provider, Reach, analyse};
 use super::keys::Tests;
 use super::{Found, milder};
 use crate::trust::policy::Statement;
+use crate::trust::template;
 
 /// The catalogue's id of a gap.
 pub(super) fn id(gap: Gap) -> &'static str {
@@ -78,7 +79,7 @@ fn context_pin(provider: &Provider, tests: &Tests<'_>) -> Option<Vec<Gap>> {
     let mut alternatives: Vec<Vec<Gap>> = Vec::new();
     let mut pin = |name: &str, gap: &dyn Fn(&str) -> Option<Gap>| {
         if let Some((values, is_pattern)) = tests.pinned(name) {
-            let patterns = values.iter().filter(|value| is_pattern || name == "ref_protected");
+            let patterns = values.iter().filter(|_| is_pattern || name == "ref_protected");
             alternatives.push(patterns.filter_map(|value| gap(value)).collect());
         }
     };
@@ -97,20 +98,18 @@ fn context_pin(provider: &Provider, tests: &Tests<'_>) -> Option<Vec<Gap>> {
 }
 
 pub(super) fn lint(statement: &Statement, provider: &Provider, tests: &Tests<'_>, found: &mut Found) {
-    let place = |name: &str| match tests.of(name).next() {
-        Some(test) => format!("{}, {} {}", statement.name(), test.condition.operator.name, test.condition.key),
-        None => statement.name(),
-    };
+    let place =
+        |name: &str| tests.of(name).next().map_or_else(|| statement.spot(), |test| statement.spot_of(test.condition));
     for claim in ["actor", "user_login", "user_email"] {
         if tests.has_positive(claim) {
             found.add("actor-claim", place(claim));
         }
     }
     if statement.conditions.is_empty() {
-        found.add("no-condition", statement.name());
+        found.add("no-condition", statement.spot());
     }
     let pins = Pins::new(provider, tests);
-    workflow(tests, found, &place("job_workflow_ref"));
+    workflow(statement, tests, found);
     let reaches = subjects(provider, tests);
     if reaches.is_empty() {
         without_subject(statement, provider, tests, &pins, found);
@@ -139,7 +138,12 @@ fn subjects(provider: &Provider, tests: &Tests<'_>) -> Vec<Reach> {
     let Some(test) = narrowest else { return Vec::new() };
     let values = test.condition.values.iter();
     let possible = values.filter(|value| test.is_pattern() || !value.contains(['*', '?']));
-    possible.map(|value| analyse(provider, value)).filter(|reach| reach.impossible.is_none()).collect()
+    let reach = |value: &String| match analyse(provider, value) {
+        // Nothing can be said of what only the deployment knows, but that it is a subject.
+        reach if reach.impossible.is_some() && template::is_open(value) => Reach::default(),
+        reach => reach,
+    };
+    possible.map(reach).filter(|reach| reach.impossible.is_none()).collect()
 }
 
 /// What remains open once other claims have closed what they can.
@@ -169,15 +173,15 @@ fn is_apart(gap: Gap) -> bool {
     matches!(gap, Gap::AnyRunPhase | Gap::AuthorClaimFirst)
 }
 
-fn workflow(tests: &Tests<'_>, found: &mut Found, place: &str) {
+fn workflow(statement: &Statement, tests: &Tests<'_>, found: &mut Found) {
     for test in tests.positive("job_workflow_ref").filter(|test| test.is_pattern()) {
         for value in &test.condition.values {
             let reference = value.split_once('@').map_or(value.as_str(), |(_, reference)| reference);
             if reference.contains(['*', '?']) {
-                found.add("workflow-ref-wildcard", place);
+                found.add("workflow-ref-wildcard", statement.spot_of(test.condition));
             }
             if value.starts_with(['*', '?']) && !tests.has_positive("sub") {
-                found.add("wildcard-org", place);
+                found.add("wildcard-org", statement.spot_of(test.condition));
             }
         }
     }
@@ -192,25 +196,25 @@ fn without_subject(statement: &Statement, provider: &Provider, tests: &Tests<'_>
     }
     let repositories = tests.positive("repository").find(|test| test.is_pattern());
     if only_workflow {
-        found.add("job-workflow-ref-only", statement.name());
+        found.add("job-workflow-ref-only", statement.spot());
     } else if let Some(test) = repositories.filter(|_| !pins.tenant) {
         // The repository's name is the subject's first part.
         for value in &test.condition.values {
             let gaps = judged(&analyse(provider, &format!("repo:{value}:*")), pins);
-            gaps.into_iter().for_each(|gap| found.add(id(gap), statement.name()));
+            gaps.into_iter().for_each(|gap| found.add(id(gap), statement.spot()));
         }
     } else if tests.of("sub").any(|test| test.condition.operator.negated) && !pins.tenant {
-        found.add("negated-only", statement.name());
+        found.add("negated-only", statement.spot());
     } else if provider.is_shared() && !pins.tenant {
-        found.add("missing-tenant", statement.name());
+        found.add("missing-tenant", statement.spot());
     } else if pins.workload {
         if pins.context.is_none() && !matches!(provider.family(), Family::CircleCi | Family::Google) {
-            found.add("any-ref", statement.name());
+            found.add("any-ref", statement.spot());
         }
-        pins.context.iter().flatten().for_each(|gap| found.add(id(*gap), statement.name()));
+        pins.context.iter().flatten().for_each(|gap| found.add(id(*gap), statement.spot()));
     } else if pins.tenant && !provider.tenant_is_audience() {
-        found.add("org-wide", statement.name());
+        found.add("org-wide", statement.spot());
     } else if provider.family() != Family::Cognito {
-        found.add("missing-sub", statement.name());
+        found.add("missing-sub", statement.spot());
     }
 }
