@@ -260,7 +260,7 @@ fn azure_credentials_wherever_they_stand() {
         ),
     ] {
         let found = found(&lint(&[("f.json", value.to_string().as_bytes())]));
-        assert!(found.len() >= 1 && found[0].starts_with(expected), "{name}: {found:?}");
+        assert!(!found.is_empty() && found[0].starts_with(expected), "{name}: {found:?}");
     }
     let mut later = resource(
         "azurerm_federated_identity_credential",

@@ -90,13 +90,12 @@ pub fn walk<'a>(value: &'a Json, visit: &mut dyn FnMut(&str, &'a serde_json::Map
     walk_keys(value, &mut |path, map| visit(&path.join("."), map));
 }
 
+/// What [`walk_keys`] calls.
+pub type Visit<'v, 'a> = &'v mut dyn FnMut(&[String], &'a serde_json::Map<String, Json>);
+
 /// Visits every object of a document, outermost first, with the keys and indices that lead to it.
-pub fn walk_keys<'a>(value: &'a Json, visit: &mut dyn FnMut(&[String], &'a serde_json::Map<String, Json>)) {
-    fn go<'a>(
-        path: &mut Vec<String>,
-        value: &'a Json,
-        visit: &mut dyn FnMut(&[String], &'a serde_json::Map<String, Json>),
-    ) {
+pub fn walk_keys<'a>(value: &'a Json, visit: Visit<'_, 'a>) {
+    fn go<'a>(path: &mut Vec<String>, value: &'a Json, visit: Visit<'_, 'a>) {
         match value {
             Json::Object(map) => {
                 visit(path, map);

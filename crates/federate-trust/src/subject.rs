@@ -98,11 +98,12 @@ pub fn analyse(provider: &Provider, pattern: &str) -> Reach {
         Family::Terraform => others::terraform(pattern),
         Family::Buildkite => others::buildkite(pattern),
         Family::Vercel => others::vercel(pattern),
-        Family::CircleCi => others::circleci(pattern),
+        Family::CircleCi => others::circleci(provider.name(), pattern),
         Family::Bitbucket => others::bitbucket(pattern),
         Family::Kubernetes => others::kubernetes(pattern),
         Family::Pulumi => others::pulumi(pattern),
-        Family::Cognito | Family::Google | Family::Other => Reach::default(),
+        Family::Google => others::google(pattern),
+        Family::Cognito | Family::Other => Reach::default(),
     }
 }
 
@@ -188,6 +189,9 @@ fn branch_gap(name: &str) -> Option<Gap> {
 
 /// What a full git ref leaves open, as in the claims `ref` and `job_workflow_ref`.
 pub(crate) fn ref_gap(name: &str) -> Result<Option<Gap>, &'static str> {
+    if matches!(name, "refs/heads/" | "refs/tags/") {
+        return Err("the ref has no name");
+    }
     if let Some(branch) = name.strip_prefix("refs/heads/") {
         return Ok(branch_gap(branch));
     }

@@ -102,6 +102,7 @@ fn action(statement: &Statement, request: &Request, holds: bool) -> Check {
 }
 
 fn check(condition: &Condition, has_variables: bool, request: &Request, claims: &federate_core::Claims) -> Check {
+    let has_variables = has_variables && condition.operator.takes_variables();
     let operands: Vec<Operand> = condition.values.iter().map(|value| request.operand(value, has_variables)).collect();
     let actual = request.values(&condition.key);
     let holds = condition.operator.holds(&operands, actual);

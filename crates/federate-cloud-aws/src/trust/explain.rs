@@ -29,12 +29,15 @@ pub(super) fn note(
         }
         return why_absent(&condition.key, request, claims);
     };
-    if holds || operator.negated {
+    if holds {
         return None;
     }
     let value = actual.first()?;
     if operands.iter().any(|operand| operand.unresolved) {
         return Some("a policy variable has no value in this request, so the value matches nothing".to_owned());
+    }
+    if operator.negated {
+        return None;
     }
     if let Some(open) = condition.values.iter().find(|value| template::is_open(value)) {
         return Some(format!("`{open}` is known only once the template is deployed"));

@@ -135,6 +135,14 @@ impl Operator {
         Some(Self { name: name.to_owned(), set, base: *base, negated: *negated, if_exists })
     }
 
+    /// May its values hold policy variables? Only where texts and ARNs are compared.
+    pub(crate) fn takes_variables(&self) -> bool {
+        matches!(
+            self.base,
+            Base::StringEquals | Base::StringEqualsIgnoreCase | Base::StringLike | Base::Arn | Base::Bool
+        )
+    }
+
     /// Does the condition hold? `actual` is what the request has under the key, `None` if it has no such key.
     pub(crate) fn holds(&self, expected: &[Operand], actual: Option<&[String]>) -> bool {
         if self.base == Base::Null {
@@ -149,6 +157,10 @@ impl Operator {
                 None => self.negated,
             };
         };
+        // A variable without a value makes its condition fail, also where it excludes.
+        if self.negated && expected.iter().any(|operand| operand.unresolved) {
+            return false;
+        }
         let fits = |value: &String| expected.iter().any(|operand| self.compare(operand, value));
         match (self.set, self.negated) {
             (None | Some(Set::Any), false) => actual.iter().any(fits),

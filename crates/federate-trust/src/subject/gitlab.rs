@@ -87,6 +87,10 @@ fn context(pairs: &[(&str, Option<&str>)]) -> Result<Vec<Gap>, &'static str> {
         return Ok(gaps);
     };
     let name = pairs.get(at + 1).and_then(|(key, value)| if *key == "ref" { *value } else { None });
+    let is_cut = at + 1 == pairs.len() && pairs[at].1.is_some_and(|kind| !kind.contains('*'));
+    if is_cut {
+        return Err(NO_SUBJECT);
+    }
     let open = name.is_none_or(is_open);
     match pairs[at].1 {
         None => return Err(NO_SUBJECT),
