@@ -5,6 +5,7 @@
 mod cloud;
 mod many;
 mod measure;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -59,6 +60,10 @@ fn main() -> ExitCode {
     for (what, file, limit) in [("with", federate, 5.0), ("without", slim, 4.0)] {
         let size = std::fs::metadata(file).ok().map(|file| (file.len() as f64 / 1024.0 / 1024.0, None));
         target(&format!("binary {what} the sandbox, under {limit} MiB"), size, |size| size < limit);
+    }
+    for (what, took) in trust::medians(federate, &environment) {
+        let limit = if what.contains("explain") { 10.0 } else { 1000.0 };
+        target(&format!("{what}, under {limit} ms"), Some((took, None)), |took| took < limit);
     }
     many::run(federate, &environment);
     ExitCode::SUCCESS

@@ -23,4 +23,5 @@ mod support;
 mod trust;
 mod trust_gcp;
 mod trust_graph;
+mod trust_input;
 mod trust_profile;

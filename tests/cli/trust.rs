@@ -104,7 +104,7 @@ fn findings_in_every_form() {
     let found: Value = serde_json::from_str(&done.stdout).unwrap();
     let ids: Vec<&str> = found["findings"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["wildcard-org", "az-issuer-mismatch"]);
-    assert!(found["findings"][0]["where"].as_str().unwrap().starts_with("policy.json: statement 1"));
+    assert!(found["findings"][0]["where"].as_str().unwrap().starts_with("policy.json:1: statement 1"));
     let sarif: Value = serde_json::from_str(&lint(&["-o", "sarif"]).stdout).unwrap();
     assert_eq!(sarif["runs"][0]["results"][0]["level"], "error");
     let kept = lint(&["--ignore", "wildcard-org=a test", "--ignore", "az-issuer-mismatch=a test"]);
@@ -139,4 +139,129 @@ fn a_policy_that_is_none() {
     assert_eq!(workshop.run_quietly(&["trust", "explain", "--cloud", "awz", "--policy", "policy.json"]).code, 2);
     assert_eq!(workshop.run_quietly(&[&EXPLAIN[..], &["--context", "x"]].concat()).code, 2);
     assert_eq!(workshop.run_quietly(&["trust", "lint", "nowhere.json"]).code, 2);
+}
+
+#[test]
+fn sarif_has_what_the_forges_look_at() {
+    let open = serde_json::to_string_pretty(&policy("StringLike", "project_path:*")).unwrap();
+    let workshop = workshop(&[("a policy.json", &open)]);
+    let report = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
+    let sarif = report(&workshop.run_quietly(&["trust", "lint", "-o", "sarif", "a policy.json"]).stdout);
+    assert_eq!(sarif["version"], "2.1.0");
+    let run = &sarif["runs"][0];
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    assert!(run["tool"]["driver"]["name"].is_string());
+    for rule in rules {
+        let text = |pointer: &str| rule.pointer(pointer).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+        assert!(text("/shortDescription/text") && text("/help/text") && text("/help/markdown"), "{rule}");
+        assert!(["error", "warning", "note"].contains(&rule["defaultConfiguration"]["level"].as_str().unwrap()));
+        let score: f32 = rule["properties"]["security-severity"].as_str().unwrap().parse().unwrap();
+        assert!((0.0..=10.0).contains(&score));
+    }
+    let results = run["results"].as_array().unwrap();
+    assert_eq!(results.len(), 1);
+    for result in results {
+        assert_eq!(rules[usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()]["id"], result["ruleId"]);
+        assert!(result["message"]["text"].is_string() && result["partialFingerprints"]["federate/v1"].is_string());
+        let location = &result["locations"][0]["physicalLocation"];
+        assert_eq!(location["artifactLocation"]["uri"], "a%20policy.json");
+        let line = usize::try_from(location["region"]["startLine"].as_u64().unwrap()).unwrap();
+        assert!(open.lines().nth(line - 1).unwrap().contains("gitlab.com:sub"), "line {line}");
+    }
+    // A finding stays the same where text above it changes.
+    std::fs::write(workshop.path("project/a policy.json"), format!("\n\n{open}")).unwrap();
+    let moved = report(&workshop.run_quietly(&["trust", "lint", "-o", "sarif", "a policy.json"]).stdout);
+    let fingerprint = |report: &Value| report["runs"][0]["results"][0]["partialFingerprints"].clone();
+    assert_eq!(fingerprint(&sarif), fingerprint(&moved));
+    let nothing = report(
+        &workshop.run_quietly(&["trust", "lint", "-o", "sarif", "a policy.json", "--ignore", "wildcard-org=x"]).stdout,
+    );
+    assert_eq!(nothing["runs"][0]["results"], json!([]), "an empty report closes what was open");
+}
+
+#[test]
+fn severities_and_ignores() {
+    let two =
+        json!({"Statement": policy("StringLike", "project_path:quarry-street/ledger:*")["Statement"]}).to_string();
+    let workshop = workshop(&[("p.json", &two)]);
+    let lint = |more: &[&str]| workshop.run_quietly(&[&["trust", "lint", "p.json", "-o", "json"], more].concat());
+    let ids = |more: &[&str]| -> Vec<String> {
+        let report: Value = serde_json::from_str(&lint(more).stdout).unwrap();
+        report["findings"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(&[]), ["any-ref", "mutable-subject", "old-version"]);
+    assert_eq!(ids(&["--min-severity", "medium"]), ["any-ref"]);
+    assert_eq!(lint(&["--fail-on", "high"]).code, 0);
+    let misspelt = lint(&["--ignore", "any-reff=x"]);
+    assert!(misspelt.code == 1 && misspelt.stderr.contains("did you mean `any-ref`?"), "{}", misspelt.stderr);
+    assert!(lint(&["--ignore", "org-wide=x"]).stderr.contains("--ignore org-wide left nothing out"));
+}
+
+#[test]
+fn the_nearest_miss_first_and_a_warning_where_a_stranger_would_get_in() {
+    let explain = |policy: &Value, claims: &Value| -> Value {
+        let workshop = workshop(&[("policy.json", &policy.to_string()), ("claims.json", &claims.to_string())]);
+        serde_json::from_str(&workshop.run_quietly(&[&EXPLAIN[..], &["-o", "json"]].concat()).stdout).unwrap()
+    };
+    let mut several = policy("StringEquals", "project_path:other/thing:ref_type:branch:ref:main");
+    for (sid, subject) in [
+        ("Near", "project_path:quarry-street/ledger:ref_type:branch:ref:prod"),
+        ("Far", "project_path:x/y:ref_type:tag:ref:v1"),
+    ] {
+        let mut one = policy("StringEquals", subject)["Statement"][0].clone();
+        one["Sid"] = json!(sid);
+        several["Statement"].as_array_mut().unwrap().push(one);
+    }
+    let verdict = explain(&several, &gitlab_claims());
+    assert_eq!(verdict["statements"][0]["name"], "statement 2 (Sid Near)");
+    assert!(verdict["fix"].as_str().unwrap().contains("Sid Near") && verdict["warning"].is_null(), "{verdict}");
+    for key in ["decision", "target", "statements", "fix"] {
+        assert!(verdict.get(key).is_some(), "{key}");
+    }
+    for check in verdict["statements"][0]["checks"].as_array().unwrap() {
+        let keys: Vec<&str> = check.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["actual", "expected", "holds", "key", "note", "operator"]);
+    }
+
+    // A pattern in StringEquals that would let in everybody once it is one.
+    let literal = explain(&policy("StringEqualsIgnoreCase", "project_path:*"), &gitlab_claims());
+    assert!(literal["fix"].as_str().unwrap().contains("StringLike"), "{literal}");
+    let github = |subject: &str| json!({"iss": "https://token.actions.githubusercontent.com", "aud": "https://gitlab.com", "sub": subject});
+    let mut of_github = policy("StringEquals", "repo:acme/api:ref:refs/heads/main").to_string();
+    of_github = of_github
+        .replace("gitlab.com:", "token.actions.githubusercontent.com:")
+        .replace("oidc-provider/gitlab.com", "oidc-provider/token.actions.githubusercontent.com");
+    let of_github: Value = serde_json::from_str(&of_github).unwrap();
+    for (subject, expected) in [
+        ("repo:acme/api:pull_request", "pull request"),
+        ("repo:evil/api:ref:refs/heads/main", "stranger"),
+        ("environment:prod", "does not say whose job it is"),
+    ] {
+        let verdict = explain(&of_github, &github(subject));
+        assert!(verdict["warning"].as_str().is_some_and(|warning| warning.contains(expected)), "{verdict}");
+    }
+    for (subject, expected) in [
+        ("repo:acme@1/api@2:ref:refs/heads/main", "immutable form"),
+        ("repo:Acme/api:ref:refs/heads/main", "upper and lower case"),
+        ("repo:acme/api:environment:prod", "takes the place of the ref"),
+        ("repo:acme/api:pull_request", "pull_request instead of a ref"),
+    ] {
+        assert!(explain(&of_github, &github(subject)).to_string().contains(expected), "{subject}");
+    }
+}
+
+#[test]
+fn a_deny_of_one_action_among_several_is_named() {
+    let mut denied = policy("StringLike", "project_path:*");
+    denied["Statement"][0]["Action"] = json!(["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]);
+    let provider = denied["Statement"][0]["Principal"].clone();
+    denied["Statement"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"Sid": "NoTags", "Effect": "Deny", "Principal": provider, "Action": "sts:TagSession"}));
+    let workshop = workshop(&[("policy.json", &denied.to_string()), ("claims.json", &gitlab_claims().to_string())]);
+    assert_eq!(workshop.run_quietly(&EXPLAIN).code, 0);
+    let both = ["--action", "sts:AssumeRoleWithWebIdentity", "--action", "sts:TagSession"];
+    let done = workshop.run_quietly(&[&EXPLAIN[..], &both].concat());
+    assert!(done.code == 1 && done.stdout.contains("Sid NoTags) denies this token"), "{}", done.stdout);
 }

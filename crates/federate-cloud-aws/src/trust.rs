@@ -12,9 +12,11 @@ mod operator;
 mod parse;
 mod policy;
 mod request;
+mod sources;
+mod template;
 
 use federate_core::{Claims, Error};
-use federate_trust::{Finding, Grant, Job, Located, TrustDocument, TrustModel, Verdict, walk};
+use federate_trust::{Finding, Grant, Job, Located, Rule, TrustDocument, TrustModel, Verdict};
 use serde_json::Value as Json;
 
 use policy::Policy;
@@ -23,12 +25,13 @@ use policy::Policy;
 #[derive(Debug)]
 pub struct AwsTrust;
 
-/// The keys under which AWS's tools and templates keep a role's trust policy.
-const WRAPPERS: [&str; 2] = ["AssumeRolePolicyDocument", "assume_role_policy"];
-
 impl TrustModel for AwsTrust {
     fn kind(&self) -> &'static str {
         "aws"
+    }
+
+    fn rules(&self) -> &'static [Rule] {
+        lint::RULES
     }
 
     fn keys(&self, claims: &Claims) -> Vec<(String, String)> {
@@ -36,33 +39,7 @@ impl TrustModel for AwsTrust {
     }
 
     fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>> {
-        let mut found: Vec<(String, &Json)> = Vec::new();
-        if value.is_string() || value.get("Statement").is_some() {
-            found.push((String::new(), value));
-        } else {
-            walk(value, &mut |path, map| {
-                for key in WRAPPERS {
-                    if let Some(policy) = map.get(key).filter(|policy| policy.is_object() || policy.is_string()) {
-                        let role = ["RoleName", "name", "address"].iter().find_map(|name| map.get(*name)?.as_str());
-                        found.push((role.map_or_else(|| path.to_owned(), |role| format!("role {role}")), policy));
-                    }
-                }
-            });
-        }
-        let (mut documents, mut errors) = (Vec::new(), Vec::new());
-        for (place, policy) in found {
-            match parse::policy(policy) {
-                Ok(policy) => documents.push(Located { place, document: Box::new(policy) }),
-                Err(found) => errors.extend(
-                    found.into_iter().map(
-                        |error| {
-                            if place.is_empty() { error } else { error.with_origin(place.clone()) }
-                        },
-                    ),
-                ),
-            }
-        }
-        if errors.is_empty() { Ok(documents) } else { Err(errors) }
+        sources::documents(value)
     }
 }
 
@@ -82,5 +59,11 @@ impl TrustDocument for Policy {
     fn home(&self) -> Option<String> {
         let names = self.statements.iter().flat_map(|statement| &statement.principal.federated);
         names.filter_map(|name| crate::principal::home(name)).next()
+    }
+
+    fn unknown(&self) -> Vec<String> {
+        let open = self.statements.iter().filter(|statement| statement.is_open);
+        open.map(|statement| format!("{}: a condition is known only once the template is deployed", statement.name()))
+            .collect()
     }
 }

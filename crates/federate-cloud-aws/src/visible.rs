@@ -38,6 +38,10 @@ const BUILDKITE: &[&str] = &[
 const CIRCLECI: &[&str] = &["oidc.circleci.com/project-id"];
 const GOOGLE: &[&str] = &["google/organization_number"];
 
+/// Google, Facebook and Amazon stand in the reference with keys of their own.
+const FACEBOOK: &[&str] = &["app_id", "id"];
+const AMAZON: &[&str] = &["app_id", "user_id"];
+
 /// The condition keys that a trust policy can test for this token, with the token's values: `gitlab.com:sub`, …
 pub(crate) fn condition_keys(claims: &Claims) -> Vec<(String, String)> {
     let issuer = claims.issuer().unwrap_or_default();
@@ -69,6 +73,8 @@ fn special(provider: &str) -> &'static [&'static str] {
         "agent.buildkite.com" => BUILDKITE,
         "oidc.circleci.com" => CIRCLECI,
         "accounts.google.com" => GOOGLE,
+        "graph.facebook.com" => FACEBOOK,
+        "www.amazon.com" => AMAZON,
         _ => &[],
     }
 }

@@ -7,9 +7,10 @@ mod evaluate;
 mod expression;
 mod grants;
 mod lint;
+mod sources;
 
 use federate_core::{Claims, Error};
-use federate_trust::{Finding, Grant, Job, Located, TrustDocument, TrustModel, Verdict, walk};
+use federate_trust::{Finding, Grant, Job, Located, Rule, TrustDocument, TrustModel, Verdict};
 use serde_json::Value as Json;
 
 use credential::Credential;
@@ -20,11 +21,19 @@ pub struct AzureTrust;
 
 /// All credentials of one application, any of which lets a token in.
 #[derive(Debug)]
-struct Credentials(Vec<Credential>);
+struct Credentials {
+    all: Vec<Credential>,
+    /// What of them is known only after apply.
+    unknown: Vec<String>,
+}
 
 impl TrustModel for AzureTrust {
     fn kind(&self) -> &'static str {
         "azure"
+    }
+
+    fn rules(&self) -> &'static [Rule] {
+        catalogue::RULES
     }
 
     fn keys(&self, claims: &Claims) -> Vec<(String, String)> {
@@ -37,35 +46,24 @@ impl TrustModel for AzureTrust {
     }
 
     fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>> {
-        let (mut credentials, mut errors) = (Vec::new(), Vec::new());
-        walk(value, &mut |path, map| {
-            if Credential::is_one(map) {
-                match Credential::read(path, map) {
-                    Ok(credential) => credentials.push(credential),
-                    Err(found) => errors.extend(found),
-                }
-            }
-        });
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        if credentials.is_empty() {
-            return Ok(Vec::new());
-        }
-        Ok(vec![Located { place: String::new(), document: Box::new(Credentials(credentials)) }])
+        sources::documents(value)
     }
 }
 
 impl TrustDocument for Credentials {
     fn evaluate(&self, job: &Job) -> Verdict {
-        evaluate::evaluate(&self.0, job)
+        evaluate::evaluate(&self.all, job)
     }
 
     fn lint(&self) -> Vec<Finding> {
-        lint::lint(&self.0)
+        lint::lint(&self.all)
+    }
+
+    fn unknown(&self) -> Vec<String> {
+        self.unknown.clone()
     }
 
     fn grants(&self) -> Vec<Grant> {
-        grants::grants(&self.0)
+        grants::grants(&self.all)
     }
 }

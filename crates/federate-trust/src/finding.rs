@@ -45,6 +45,9 @@ pub struct Finding {
     pub message: String,
     /// The smallest change that mends it.
     pub fix: String,
+    /// The keys and indices that lead to it from the top of the file; empty where they are not known.
+    #[serde(skip)]
+    pub path: Vec<String>,
 }
 
 impl Finding {
@@ -56,6 +59,14 @@ impl Finding {
             place: place.into(),
             message: rule.message.to_owned(),
             fix: rule.fix.to_owned(),
+            path: Vec::new(),
         }
+    }
+
+    /// The same with the way to it.
+    #[must_use]
+    pub fn at(mut self, path: Vec<String>) -> Self {
+        self.path = path;
+        self
     }
 }

@@ -1,7 +1,7 @@
 //! `*` and `?` as clouds read them: any run of characters (also none, also across `:` and `/`), and exactly one.
 
 /// A pattern with `*` and `?`, or a text that only matches itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Glob(Vec<Piece>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,11 @@ impl Glob {
     /// Goes on with a pattern.
     pub fn push_pattern(&mut self, text: &str) {
         self.0.extend(Self::parse(text).0);
+    }
+
+    /// The pattern's parts between this character, at most `count` of them; the last takes in the rest.
+    pub fn split(&self, at: char, count: usize) -> Vec<Self> {
+        self.0.splitn(count, |piece| *piece == Piece::Char(at)).map(|pieces| Self(pieces.to_vec())).collect()
     }
 
     /// Does the pattern match the whole text? Case matters. Time grows with the product of both lengths at most.

@@ -40,17 +40,26 @@ pub struct Provider {
 /// Issuers that serve all customers of a service under one `iss`, besides those that have a family.
 /// Source: AWS, "Identity-provider controls for shared OIDC providers" (IAM User Guide), and the services' own pages.
 const OTHER_SHARED: &[&str] = &[
-    "oidc.codefresh.io",
-    "scalr.io",
-    "proidc.upbound.io",
     "oidc.prod-aks.azure.com",
-    "sandboxes.cloud",
     "identity.spacelift.io",
     "app.env0.com",
     "login.env0.com",
     "oidc.fly.io",
     "agent.harness.io",
 ];
+
+/// Those of them for which AWS asks for a test of `sub`, from the same page.
+const CONTROLLED: &[&str] = &[
+    "oidc.codefresh.io",
+    "scalr.io",
+    "proidc.upbound.io",
+    "studio.datachain.ai",
+    "tokens.cloud.shisho.dev",
+    "oidc-configuration.audit-log.githubusercontent.com",
+    "vstoken.actions.githubusercontent.com",
+];
+/// The one whose tenants are told by `aud`, and for which AWS asks for that.
+const SANDBOXES: &str = "sandboxes.cloud";
 
 impl Provider {
     /// Recognises an issuer; `https://` may stand before it.
@@ -74,7 +83,10 @@ impl Provider {
             _ if host.starts_with("oidc.eks.") || host.ends_with(".oic.prod-aks.azure.com") => {
                 (Family::Kubernetes, false)
             }
-            _ => (Family::Other, OTHER_SHARED.contains(&host)),
+            _ => {
+                let is_controlled = CONTROLLED.contains(&host) || host == SANDBOXES;
+                (Family::Other, is_controlled || OTHER_SHARED.contains(&host))
+            }
         };
         Self { name, family, is_shared }
     }
@@ -101,18 +113,22 @@ impl Provider {
 
     /// Is the tenant named by the audience rather than the subject?
     pub fn tenant_is_audience(&self) -> bool {
-        self.is_shared && matches!(self.family, Family::Pulumi | Family::Vercel | Family::Cognito)
+        let is_told = matches!(self.family, Family::Pulumi | Family::Vercel | Family::Cognito);
+        self.is_shared && (is_told || self.name == SANDBOXES)
     }
 
     /// The claims of which one has to be tested before AWS lets a role be created for this issuer; empty where it does
     /// not ask.
     pub fn tenancy_claims(&self) -> &'static [&'static str] {
+        let host = self.name.split('/').next().unwrap_or_default();
         match self.family {
             _ if !self.is_shared => &[],
+            _ if self.tenant_is_audience() => &["aud"],
             Family::GitHub => &["sub", "job_workflow_ref"],
-            Family::Pulumi | Family::Vercel | Family::Cognito => &["aud"],
-            Family::Google => &[],
-            _ => &["sub"],
+            Family::GitLab | Family::Buildkite => &["sub"],
+            Family::Terraform if host == "app.terraform.io" => &["sub"],
+            _ if CONTROLLED.contains(&host) => &["sub"],
+            _ => &[],
         }
     }
 }

@@ -10,6 +10,7 @@ mod grant;
 mod issuers;
 mod model;
 mod subject;
+pub mod terraform;
 mod verdict;
 
 pub use codes::{ALL as CODES, TRUST_DOCUMENT};
@@ -17,6 +18,6 @@ pub use finding::{Finding, Rule, Severity};
 pub use glob::Glob;
 pub use grant::{Grant, Pin};
 pub use issuers::{Family, Provider, can_be_iss};
-pub use model::{Job, Located, TrustDocument, TrustModel, walk};
-pub use subject::{Gap, Reach, analyse, immutable_form};
+pub use model::{Job, Located, TrustDocument, TrustModel, Visit, walk, walk_keys};
+pub use subject::{Gap, Reach, analyse, immutable_form, owner, risk};
 pub use verdict::{Check, Decision, Effect, StatementVerdict, Verdict};

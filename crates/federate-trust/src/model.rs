@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use federate_core::{Claims, Error};
 use serde_json::Value as Json;
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Rule};
 use crate::grant::Grant;
 use crate::verdict::Verdict;
 
@@ -51,6 +51,11 @@ pub trait TrustModel: Send + Sync {
     /// `trust-document` where there is one that cannot be read.
     fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>>;
 
+    /// Every rule that its findings can name.
+    fn rules(&self) -> &'static [Rule] {
+        &[]
+    }
+
     /// The token's claims as the conditions that this cloud can ask for, ready to paste: each key with its value.
     fn keys(&self, claims: &Claims) -> Vec<(String, String)>;
 }
@@ -73,26 +78,42 @@ pub trait TrustDocument: std::fmt::Debug + Send + Sync {
     fn home(&self) -> Option<String> {
         None
     }
+
+    /// What of it is not known before a template or plan is applied, a sentence each. Nothing is said about that.
+    fn unknown(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Visits every object of a document, outermost first, with its path (`Resources.Role.Properties`).
 pub fn walk<'a>(value: &'a Json, visit: &mut dyn FnMut(&str, &'a serde_json::Map<String, Json>)) {
-    fn go<'a>(path: &str, value: &'a Json, visit: &mut dyn FnMut(&str, &'a serde_json::Map<String, Json>)) {
-        let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    walk_keys(value, &mut |path, map| visit(&path.join("."), map));
+}
+
+/// What [`walk_keys`] calls.
+pub type Visit<'v, 'a> = &'v mut dyn FnMut(&[String], &'a serde_json::Map<String, Json>);
+
+/// Visits every object of a document, outermost first, with the keys and indices that lead to it.
+pub fn walk_keys<'a>(value: &'a Json, visit: Visit<'_, 'a>) {
+    fn go<'a>(path: &mut Vec<String>, value: &'a Json, visit: Visit<'_, 'a>) {
         match value {
             Json::Object(map) => {
                 visit(path, map);
                 for (key, value) in map {
-                    go(&below(key), value, visit);
+                    path.push(key.clone());
+                    go(path, value, visit);
+                    path.pop();
                 }
             }
             Json::Array(entries) => {
                 for (index, value) in entries.iter().enumerate() {
-                    go(&below(&index.to_string()), value, visit);
+                    path.push(index.to_string());
+                    go(path, value, visit);
+                    path.pop();
                 }
             }
             _ => {}
         }
     }
-    go("", value, visit);
+    go(&mut Vec::new(), value, visit);
 }

@@ -85,12 +85,12 @@ impl Reach {
 /// Reads a subject of this issuer in which `*` and `?` are wildcards.
 pub fn analyse(provider: &Provider, pattern: &str) -> Reach {
     if !pattern.is_empty() && pattern.chars().all(|character| "*?:/".contains(character)) {
-        return Reach { context: vec![Gap::AnyRef], ..Reach::tenant(Gap::Everything) };
+        return Reach { workload: Some(Gap::OwnerWide), context: vec![Gap::AnyRef], ..Reach::tenant(Gap::Everything) };
     }
     let family = family(provider, pattern);
     if pattern.starts_with(['*', '?']) {
         let gap = if provider.is_shared() { Gap::AnyOwner } else { Gap::LeadingWildcard };
-        return Reach::tenant(gap);
+        return Reach { workload: Some(Gap::OwnerWide), ..Reach::tenant(gap) };
     }
     match family {
         Family::GitHub => github::analyse(pattern),
@@ -98,11 +98,12 @@ pub fn analyse(provider: &Provider, pattern: &str) -> Reach {
         Family::Terraform => others::terraform(pattern),
         Family::Buildkite => others::buildkite(pattern),
         Family::Vercel => others::vercel(pattern),
-        Family::CircleCi => others::circleci(pattern),
+        Family::CircleCi => others::circleci(provider.name(), pattern),
         Family::Bitbucket => others::bitbucket(pattern),
         Family::Kubernetes => others::kubernetes(pattern),
         Family::Pulumi => others::pulumi(pattern),
-        Family::Cognito | Family::Google | Family::Other => Reach::default(),
+        Family::Google => others::google(pattern),
+        Family::Cognito | Family::Other => Reach::default(),
     }
 }
 
@@ -135,6 +136,35 @@ pub fn immutable_form(subject: &str) -> Option<String> {
     Some(format!("repo:{owner}/{repository}:{context}"))
 }
 
+/// The owner, group or organization in a subject, without an id.
+pub fn owner(subject: &str) -> Option<&str> {
+    let (kind, rest) = subject.split_once(':')?;
+    let end = match kind {
+        "repo" | "project_path" => rest.find('/')?,
+        "organization" | "owner" => rest.find(':')?,
+        _ => return None,
+    };
+    rest[..end].split('@').next()
+}
+
+/// Why a configuration that asks for subjects like `known` should not simply be made to admit this subject too;
+/// `None` where nothing speaks against it.
+pub fn risk(provider: &Provider, subject: &str, known: &[String]) -> Option<String> {
+    if subject.ends_with(":pull_request") {
+        return Some(
+            "that lets in every pull request of the repository, before anyone has reviewed its code".to_owned(),
+        );
+    }
+    if provider.is_shared() && analyse(provider, subject).tenant.is_some() {
+        return Some(format!("`{subject}` does not say whose job it is: that would let strangers in"));
+    }
+    let owners: Vec<&str> = known.iter().filter_map(|known| owner(known)).collect();
+    let own = owner(subject)?;
+    (!owners.is_empty() && !owners.iter().any(|known| Glob::parse(known).matches(own))).then(|| {
+        format!("the token is `{own}`'s, the policy is for `{}`: that would let a stranger in", owners.join("`, `"))
+    })
+}
+
 fn has_wildcard(text: &str) -> bool {
     text.contains(['*', '?'])
 }
@@ -159,6 +189,9 @@ fn branch_gap(name: &str) -> Option<Gap> {
 
 /// What a full git ref leaves open, as in the claims `ref` and `job_workflow_ref`.
 pub(crate) fn ref_gap(name: &str) -> Result<Option<Gap>, &'static str> {
+    if matches!(name, "refs/heads/" | "refs/tags/") {
+        return Err("the ref has no name");
+    }
     if let Some(branch) = name.strip_prefix("refs/heads/") {
         return Ok(branch_gap(branch));
     }

@@ -93,6 +93,17 @@ pub struct StatementVerdict {
 }
 
 impl StatementVerdict {
+    /// How much of what it asks for the token has, where its checks fail: of two statements that fail alike, the nearer
+    /// one has more.
+    pub fn likeness(&self) -> usize {
+        let shared = |left: &str, right: &str| left.chars().zip(right.chars()).take_while(|(l, r)| l == r).count();
+        let of_check = |check: &Check| {
+            let actual = check.actual_text();
+            check.expected.iter().map(|expected| shared(expected, &actual)).max().unwrap_or(0)
+        };
+        self.failed().map(of_check).sum()
+    }
+
     /// The checks that do not hold.
     pub fn failed(&self) -> impl Iterator<Item = &Check> {
         self.checks.iter().filter(|check| !check.holds)

@@ -2,9 +2,11 @@
 
 use federate_trust::Glob;
 
+/// The parts of an ARN: `arn`, partition, service, region, account, resource. The last may hold colons.
+const PARTS: usize = 6;
+
 /// Does the ARN fit the pattern?
-pub(super) fn matches(pattern: &str, arn: &str) -> bool {
-    let (patterns, parts): (Vec<&str>, Vec<&str>) = (pattern.splitn(6, ':').collect(), arn.splitn(6, ':').collect());
-    patterns.len() == parts.len()
-        && patterns.iter().zip(&parts).all(|(pattern, part)| Glob::parse(pattern).matches(part))
+pub(super) fn matches(pattern: &Glob, arn: &str) -> bool {
+    let (patterns, parts) = (pattern.split(':', PARTS), arn.splitn(PARTS, ':'));
+    patterns.len() == parts.clone().count() && patterns.iter().zip(parts).all(|(pattern, part)| pattern.matches(part))
 }

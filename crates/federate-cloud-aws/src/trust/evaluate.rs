@@ -10,19 +10,25 @@ use super::request::Request;
 /// Decides about a job.
 pub(super) fn evaluate(policy: &Policy, job: &Job) -> Verdict {
     let request = Request::new(job);
-    let judged: Vec<StatementVerdict> =
+    let mut judged: Vec<StatementVerdict> =
         policy.statements.iter().map(|one| statement(policy, one, &request, &job.claims)).collect();
     // Each action is decided by itself, and all have to be allowed.
-    let covers = |index: usize, action: &str| policy.statements[index].covers(action);
-    let applies = |index: usize, effect: Effect, action: &str| {
-        let verdict = &judged[index];
-        verdict.effect == effect && covers(index, action) && conditions_hold(verdict)
+    let applies: Vec<bool> = judged.iter().map(|verdict| verdict.checks.iter().all(|check| check.holds)).collect();
+    let is_covered = |effect: Effect, action: &String| {
+        let mut statements = policy.statements.iter().zip(&applies);
+        statements.any(|(statement, applies)| *applies && statement.effect == effect && statement.covers(action))
     };
-    let indices = 0..judged.len();
-    let is_allowed = request.actions.iter().all(|action| {
-        indices.clone().any(|index| applies(index, Effect::Allow, action))
-            && !indices.clone().any(|index| applies(index, Effect::Deny, action))
-    });
+    let is_allowed =
+        request.actions.iter().all(|action| is_covered(Effect::Allow, action) && !is_covered(Effect::Deny, action));
+    for (statement, verdict) in policy.statements.iter().zip(&mut judged) {
+        let mut covered = request.actions.iter().map(|action| statement.covers(action));
+        // What another statement allows need not be allowed by this one as well.
+        let holds = covered.any(|covered| covered)
+            && (statement.effect == Effect::Deny
+                || request.actions.iter().all(|action| statement.covers(action) || is_covered(Effect::Allow, action)));
+        verdict.checks.insert(1, action(statement, &request, holds));
+        verdict.matches = verdict.checks.iter().all(|check| check.holds);
+    }
     let decision = if is_allowed { Decision::Allow } else { Decision::Deny };
     let mut verdict = Verdict::new(decision, judged);
     if !is_allowed {
@@ -33,27 +39,28 @@ pub(super) fn evaluate(policy: &Policy, job: &Job) -> Verdict {
     verdict
 }
 
-/// Does everything but the action hold?
-fn conditions_hold(verdict: &StatementVerdict) -> bool {
-    verdict.checks.iter().all(|check| check.holds || check.key == "Action")
-}
-
+/// Everything but the action.
 fn statement(
     policy: &Policy,
     statement: &Statement,
     request: &Request,
     claims: &federate_core::Claims,
 ) -> StatementVerdict {
-    let mut checks = vec![principal(statement, request), action(statement, request)];
+    let mut checks = vec![principal(statement, request)];
     for condition in &statement.conditions {
         checks.push(check(condition, policy.has_variables(), request, claims));
     }
-    StatementVerdict {
-        name: statement.name(),
-        effect: statement.effect,
-        matches: checks.iter().all(|check| check.holds),
-        checks,
+    if statement.is_open {
+        checks.push(Check {
+            key: "Condition".to_owned(),
+            operator: "known".to_owned(),
+            expected: Vec::new(),
+            actual: serde_json::Value::Null,
+            holds: false,
+            note: Some("a condition is known only once the template is deployed".to_owned()),
+        });
     }
+    StatementVerdict { name: statement.name(), effect: statement.effect, matches: false, checks }
 }
 
 fn principal(statement: &Statement, request: &Request) -> Check {
@@ -82,18 +89,20 @@ fn principal(statement: &Statement, request: &Request) -> Check {
     }
 }
 
-fn action(statement: &Statement, request: &Request) -> Check {
+fn action(statement: &Statement, request: &Request, holds: bool) -> Check {
+    let missing = request.actions.iter().filter(|action| !statement.covers(action)).cloned().collect::<Vec<_>>();
     Check {
         key: "Action".to_owned(),
         operator: if statement.actions_negated { "NotAction" } else { "Action" }.to_owned(),
         expected: statement.actions.clone(),
         actual: Check::actual_of(Some(&request.actions)),
-        holds: request.actions.iter().all(|action| statement.covers(action)),
-        note: None,
+        holds,
+        note: (!holds && request.actions.len() > 1).then(|| format!("it is not about {}", missing.join(", "))),
     }
 }
 
 fn check(condition: &Condition, has_variables: bool, request: &Request, claims: &federate_core::Claims) -> Check {
+    let has_variables = has_variables && condition.operator.takes_variables();
     let operands: Vec<Operand> = condition.values.iter().map(|value| request.operand(value, has_variables)).collect();
     let actual = request.values(&condition.key);
     let holds = condition.operator.holds(&operands, actual);

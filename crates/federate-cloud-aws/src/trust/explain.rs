@@ -1,11 +1,14 @@
 //! Why a condition does not hold, and the smallest change that would make it hold.
 
+use std::cmp::Reverse;
+
 use federate_core::Claims;
-use federate_trust::{Check, Effect, Glob, Job, StatementVerdict, Verdict, immutable_form};
+use federate_trust::{Check, Effect, Glob, Job, Provider, StatementVerdict, Verdict, immutable_form, risk};
 
 use super::operator::{Base, Operand, Set};
 use super::policy::Condition;
 use super::request::Request;
+use super::template;
 use crate::visible;
 
 /// The reason, where it is subtle.
@@ -26,12 +29,18 @@ pub(super) fn note(
         }
         return why_absent(&condition.key, request, claims);
     };
-    if holds || operator.negated {
+    if holds {
         return None;
     }
     let value = actual.first()?;
     if operands.iter().any(|operand| operand.unresolved) {
         return Some("a policy variable has no value in this request, so the value matches nothing".to_owned());
+    }
+    if operator.negated {
+        return None;
+    }
+    if let Some(open) = condition.values.iter().find(|value| template::is_open(value)) {
+        return Some(format!("`{open}` is known only once the template is deployed"));
     }
     let fits = |test: &dyn Fn(&str) -> bool| condition.values.iter().any(|expected| test(expected));
     if operator.base == Base::StringEquals && fits(&|expected| Glob::parse(expected).matches(value)) {
@@ -79,7 +88,12 @@ fn why_absent(key: &str, request: &Request, claims: &Claims) -> Option<String> {
 pub(super) fn nearest_first(verdict: &mut Verdict) {
     verdict.statements.sort_by_key(|statement| {
         let denies = statement.effect == Effect::Deny;
-        if statement.matches { (0, usize::from(!denies)) } else { (1 + usize::from(denies), distance(statement)) }
+        let likeness = Reverse(statement.likeness());
+        if statement.matches {
+            (0, usize::from(!denies), likeness)
+        } else {
+            (1 + usize::from(denies), distance(statement), likeness)
+        }
     });
 }
 
@@ -107,7 +121,7 @@ pub(super) fn add_fix(verdict: &mut Verdict, request: &Request, job: &Job) {
         .statements
         .iter()
         .filter(|statement| statement.effect == Effect::Allow)
-        .min_by_key(|statement| distance(statement))
+        .min_by_key(|statement| (distance(statement), Reverse(statement.likeness())))
         .filter(|statement| distance(statement) < 100);
     let subject = job.claims.subject().unwrap_or_default();
     let Some(nearest) = nearest else {
@@ -125,14 +139,21 @@ pub(super) fn add_fix(verdict: &mut Verdict, request: &Request, job: &Job) {
     };
     let changes: Vec<String> = nearest.failed().map(|check| change(check, request)).collect();
     verdict.fix = Some(format!("in {}: {}", nearest.name, changes.join("; ")));
-    verdict.warning = warning(nearest, subject);
+    verdict.warning = warning(nearest, &Provider::new(&request.provider), subject);
 }
 
 fn change(check: &Check, request: &Request) -> String {
     let Check { key, operator, .. } = check;
     if key == "Action" {
-        let missing = check.actual_text();
-        return format!("let Action be {missing}");
+        let asked = request.actions.join("`, `");
+        return if operator == "NotAction" {
+            format!("take `{asked}` out of NotAction")
+        } else {
+            format!("let Action be `{asked}`")
+        };
+    }
+    if check.operator == "known" {
+        return "deploy the template, and judge what `aws iam get-role` prints".to_owned();
     }
     if check.actual.is_null() {
         let (prefix, name) = key.rsplit_once(':').unwrap_or(("", key));
@@ -151,10 +172,11 @@ fn change(check: &Check, request: &Request) -> String {
         return format!("send `{key}` with the request or in the token, or remove the condition on it");
     }
     let actual = check.actual_text();
-    let is_literal_wildcard = operator.starts_with("StringEquals")
-        && check.expected.iter().any(|expected| Glob::parse(expected).matches(&actual));
+    let is_literal_wildcard =
+        takes_literally(check) && check.expected.iter().any(|expected| Glob::parse(expected).matches(&actual));
     if is_literal_wildcard {
-        return format!("test `{key}` with StringLike instead of {operator}");
+        let like = operator.replace("StringEqualsIgnoreCase", "StringLike").replace("StringEquals", "StringLike");
+        return format!("test `{key}` with {like} instead of {operator}");
     }
     if operator.contains("Not") {
         return format!("take what excludes `{actual}` out of {operator} `{key}`");
@@ -162,27 +184,14 @@ fn change(check: &Check, request: &Request) -> String {
     format!("add `{actual}` to {operator} `{key}`")
 }
 
-fn warning(nearest: &StatementVerdict, subject: &str) -> Option<String> {
+fn warning(nearest: &StatementVerdict, provider: &Provider, subject: &str) -> Option<String> {
     let failed = nearest.failed().find(|check| check.key.to_ascii_lowercase().ends_with(":sub"))?;
-    if subject.ends_with(":pull_request") {
-        return Some(
-            "that lets in every pull request of the repository, before anyone has reviewed its code".to_owned(),
-        );
-    }
-    let (owner, owners) = (owner(subject)?, failed.expected.iter().filter_map(|expected| self::owner(expected)));
-    let known: Vec<&str> = owners.collect();
-    (!known.is_empty() && !known.iter().any(|known| Glob::parse(known).matches(owner))).then(|| {
-        format!("the token is `{owner}`'s, the policy is for `{}`: that would let a stranger in", known.join("`, `"))
-    })
+    let is_literal_wildcard = |expected: &&String| takes_literally(failed) && Glob::parse(expected).matches(subject);
+    // Where a pattern becomes one at last, it is the pattern that lets in, not this token alone.
+    let admitted = failed.expected.iter().find(is_literal_wildcard).map_or(subject, String::as_str);
+    risk(provider, admitted, &failed.expected)
 }
 
-/// The owner, group or organization in a subject, without an id.
-fn owner(subject: &str) -> Option<&str> {
-    let (kind, rest) = subject.split_once(':')?;
-    let end = match kind {
-        "repo" | "project_path" => rest.find('/')?,
-        "organization" | "owner" => rest.find(':')?,
-        _ => return None,
-    };
-    Some(rest[..end].split('@').next().unwrap_or_default())
+fn takes_literally(check: &Check) -> bool {
+    check.operator.to_ascii_lowercase().contains("stringequals")
 }

@@ -6,10 +6,12 @@ mod exposure;
 mod grants;
 mod keys;
 
-use federate_trust::{Effect, Finding, Provider, Severity};
+use federate_trust::{Effect, Finding, Glob, Provider, Severity};
 
 use super::operator::Base;
-use super::policy::{EXCHANGE, Policy, Statement, TAG_SESSION, provider_of};
+use super::policy::{EXCHANGE, Policy, Spot, Statement, TAG_SESSION, provider_of};
+use super::template;
+pub(super) use catalogue::RULES;
 use catalogue::rule;
 use keys::Tests;
 
@@ -20,9 +22,9 @@ pub(super) use grants::grants;
 pub(super) struct Found(Vec<Finding>);
 
 impl Found {
-    fn add(&mut self, id: &str, place: impl Into<String>) {
+    fn add(&mut self, id: &str, spot: Spot) {
         if !self.0.iter().any(|known| known.id == id) {
-            self.0.push(Finding::new(rule(id), place));
+            self.0.push(Finding::new(rule(id), spot.text).at(spot.path));
         }
     }
 }
@@ -39,11 +41,19 @@ pub(super) fn lint(policy: &Policy) -> Vec<Finding> {
             continue;
         }
         is_about_tokens = true;
+        if statement.is_open {
+            continue;
+        }
         let mut found = Found::default();
         if !exchanges(statement) {
             // A statement that only adds session tags stands beside one that exchanges.
-            if !(somebody_exchanges && statement.covers(TAG_SESSION)) {
-                found.add("wrong-action", statement.name());
+            if somebody_exchanges && statement.covers(TAG_SESSION) {
+                tags(statement, &mut found);
+            } else {
+                found.add("wrong-action", statement.spot());
+                for provider in &providers {
+                    broken::lint(statement, provider, &Tests::new(statement, provider), &mut found);
+                }
             }
             all.extend(found.0);
             continue;
@@ -52,7 +62,8 @@ pub(super) fn lint(policy: &Policy) -> Vec<Finding> {
         all.extend(found.0);
     }
     if is_about_tokens && policy.version.as_deref() != Some("2012-10-17") {
-        all.push(Finding::new(rule("old-version"), "Version"));
+        let path = [&policy.path[..], &["Version".to_owned()]].concat();
+        all.push(Finding::new(rule("old-version"), "Version").at(path));
     }
     all.sort_by(|left, right| right.severity.cmp(&left.severity).then(left.id.cmp(right.id)));
     all
@@ -62,7 +73,7 @@ pub(super) fn lint(policy: &Policy) -> Vec<Finding> {
 fn providers(statement: &Statement) -> Vec<Provider> {
     let mut providers: Vec<Provider> =
         statement.principal.federated.iter().filter_map(|name| provider_of(name)).map(Provider::new).collect();
-    let is_open = statement.principal.federated.iter().any(|name| name.contains('<'));
+    let is_open = statement.principal.federated.iter().any(|name| template::is_open(name));
     if providers.is_empty() && is_open {
         let prefixes = statement.conditions.iter().filter_map(|condition| keys::issuer_of(&condition.key));
         providers.extend(prefixes.take(1).map(Provider::new));
@@ -71,13 +82,15 @@ fn providers(statement: &Statement) -> Vec<Provider> {
 }
 
 fn look(statement: &Statement, providers: &[Provider], found: &mut Found) {
+    for provider in providers {
+        broken::creation(statement, provider, &Tests::new(statement, provider), found);
+    }
     if broken::mixes_issuers(statement, providers) {
-        found.add("mixed-issuers", statement.name());
+        found.add("mixed-issuers", statement.spot());
         return;
     }
     for provider in providers {
         let tests = Tests::new(statement, provider);
-        broken::creation(statement, provider, &tests, found);
         if broken::lint(statement, provider, &tests, found) {
             hygiene(statement, &tests, found);
             exposure::lint(statement, provider, &tests, found);
@@ -86,43 +99,55 @@ fn look(statement: &Statement, providers: &[Provider], found: &mut Found) {
 }
 
 fn hygiene(statement: &Statement, tests: &Tests<'_>, found: &mut Found) {
-    let place = |operator: &str, key: &str| format!("{}, {operator} {key}", statement.name());
-    if statement.actions.iter().any(|action| ["*", "sts:*"].contains(&action.to_ascii_lowercase().as_str()))
-        && !statement.actions_negated
-    {
-        found.add("broad-action", format!("{}, Action", statement.name()));
+    if statement.actions.iter().any(is_broad) && !statement.actions_negated {
+        found.add("broad-action", statement.spot_of_element("Action"));
     }
     if !tests.has_positive("aud") && !tests.has_positive("oaud") {
-        found.add("missing-aud", statement.name());
+        found.add("missing-aud", statement.spot());
     }
     for test in &tests.all {
-        let place = place(&test.condition.operator.name, &test.condition.key);
+        let spot = || statement.spot_of(test.condition);
         let is_single = test.name != "amr";
         let operator = &test.condition.operator;
         match operator.set {
-            Some(super::operator::Set::All) if is_single => found.add("forallvalues-null", place.clone()),
-            Some(super::operator::Set::Any) if is_single => found.add("foranyvalue-single", place.clone()),
+            Some(super::operator::Set::All) if is_single => found.add("forallvalues-null", spot()),
+            Some(super::operator::Set::Any) if is_single => found.add("foranyvalue-single", spot()),
             _ => {}
         }
         if operator.if_exists {
-            found.add("ifexists", place.clone());
+            found.add("ifexists", spot());
         }
         match operator.base {
-            Base::StringLike if !test.condition.values.iter().any(|value| value.contains(['*', '?'])) => {
-                found.add("stringlike-no-wildcard", place);
+            Base::StringLike
+                if !operator.negated && !test.condition.values.iter().any(|value| value.contains(['*', '?'])) =>
+            {
+                found.add("stringlike-no-wildcard", spot());
             }
-            Base::StringEqualsIgnoreCase => found.add("ignore-case", place),
+            Base::StringEqualsIgnoreCase => found.add("ignore-case", spot()),
             _ => {}
         }
     }
-    let tags = statement.actions.iter().any(|action| action.eq_ignore_ascii_case(TAG_SESSION));
+    tags(statement, found);
+}
+
+/// Session tags that nobody limits.
+fn tags(statement: &Statement, found: &mut Found) {
+    let names_tags = |action: &String| {
+        !is_broad(action) && Glob::parse(&action.to_ascii_lowercase()).matches(&TAG_SESSION.to_ascii_lowercase())
+    };
     let limits_tags = statement.conditions.iter().any(|condition| {
         let key = condition.key.to_ascii_lowercase();
         key.starts_with("aws:requesttag/") || key == "aws:tagkeys"
     });
-    if tags && !limits_tags && !statement.actions_negated {
-        found.add("tagsession-open", statement.name());
+    if statement.actions.iter().any(names_tags) && !limits_tags && !statement.actions_negated {
+        found.add("tagsession-open", statement.spot_of_element("Action"));
     }
+}
+
+/// Does it take in every action of STS?
+#[allow(clippy::ptr_arg, reason = "the actions are strings")]
+fn is_broad(action: &String) -> bool {
+    Glob::parse(&action.to_ascii_lowercase()).matches("sts:\u{1}")
 }
 
 /// A gap at an issuer of one's own is open to colleagues only.

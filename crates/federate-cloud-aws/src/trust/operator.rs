@@ -135,6 +135,14 @@ impl Operator {
         Some(Self { name: name.to_owned(), set, base: *base, negated: *negated, if_exists })
     }
 
+    /// May its values hold policy variables? Only where texts and ARNs are compared.
+    pub(crate) fn takes_variables(&self) -> bool {
+        matches!(
+            self.base,
+            Base::StringEquals | Base::StringEqualsIgnoreCase | Base::StringLike | Base::Arn | Base::Bool
+        )
+    }
+
     /// Does the condition hold? `actual` is what the request has under the key, `None` if it has no such key.
     pub(crate) fn holds(&self, expected: &[Operand], actual: Option<&[String]>) -> bool {
         if self.base == Base::Null {
@@ -149,6 +157,10 @@ impl Operator {
                 None => self.negated,
             };
         };
+        // A variable without a value makes its condition fail, also where it excludes.
+        if self.negated && expected.iter().any(|operand| operand.unresolved) {
+            return false;
+        }
         let fits = |value: &String| expected.iter().any(|operand| self.compare(operand, value));
         match (self.set, self.negated) {
             (None | Some(Set::Any), false) => actual.iter().any(fits),
@@ -167,13 +179,13 @@ impl Operator {
             Base::StringEquals | Base::Binary => expected == actual,
             Base::StringEqualsIgnoreCase => expected.to_lowercase() == actual.to_lowercase(),
             Base::StringLike => operand.pattern.matches(actual),
-            Base::Bool => expected.eq_ignore_ascii_case(actual),
-            Base::Arn => arn::matches(expected, actual),
+            Base::Bool => {
+                expected.eq_ignore_ascii_case(actual)
+                    && ["true", "false"].iter().any(|known| known.eq_ignore_ascii_case(actual))
+            }
+            Base::Arn => arn::matches(&operand.pattern, actual),
             Base::Ip => in_network(expected, actual),
-            Base::Numeric(order) => match (expected.trim().parse::<f64>(), actual.trim().parse::<f64>()) {
-                (Ok(expected), Ok(actual)) => actual.partial_cmp(&expected).is_some_and(|found| order.admits(found)),
-                _ => false,
-            },
+            Base::Numeric(order) => compare_numbers(actual, expected).is_some_and(|found| order.admits(found)),
             Base::Date(order) => match (date::seconds(expected), date::seconds(actual)) {
                 (Some(expected), Some(actual)) => order.admits(actual.cmp(&expected)),
                 _ => false,
@@ -184,12 +196,35 @@ impl Operator {
 }
 
 /// A value of the policy, its variables resolved.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Operand {
     pub(crate) text: String,
     pub(crate) pattern: Glob,
     /// A variable has no value in this request: the value matches nothing.
     pub(crate) unresolved: bool,
+}
+
+impl Operand {
+    /// Goes on with what a variable stands for, in which nothing is a wildcard.
+    pub(crate) fn push_literal(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.pattern.push_literal(text);
+    }
+
+    /// Goes on with what the policy says.
+    pub(crate) fn push_pattern(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.pattern.push_pattern(text);
+    }
+}
+
+/// A decimal number. Ids have more digits than a float keeps, so whole numbers are compared as such.
+fn compare_numbers(left: &str, right: &str) -> Option<Ordering> {
+    if let (Ok(left), Ok(right)) = (left.trim().parse::<i128>(), right.trim().parse::<i128>()) {
+        return Some(left.cmp(&right));
+    }
+    let read = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+    read(left)?.partial_cmp(&read(right)?)
 }
 
 fn in_network(network: &str, address: &str) -> bool {
@@ -263,6 +298,9 @@ mod tests {
             ("NumericLessThan", "10", "10", false),
             ("NumericEquals", "10", "10.0", true),
             ("NumericEquals", "10", "ten", false),
+            ("NumericEquals", "9007199254740993", "9007199254740992", false),
+            ("NumericGreaterThan", "1", "inf", false),
+            ("Bool", "x", "x", false),
             ("DateGreaterThan", "2026-01-01T00:00:00Z", "2026-06-01T00:00:00Z", true),
             ("DateLessThan", "1767225600", "2025-12-31", true),
             ("Bool", "true", "True", true),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::operator::{self, Operator};
 use super::policy::{Condition, Policy, Principal, Statement};
+use super::template::{self, Template};
 
 const POLICY_KEYS: [&str; 3] = ["Version", "Id", "Statement"];
 const STATEMENT_KEYS: [&str; 10] = [
@@ -27,31 +28,44 @@ fn bad(what: impl Into<String>, place: &str) -> Error {
 }
 
 /// Reads a policy: an object, or a string that holds one as JSON, URL-encoded or not, as the IAM API returns it.
-pub(super) fn policy(value: &Json) -> Result<Policy, Vec<Error>> {
-    if let Json::String(text) = value {
-        let text = decoded(text);
-        let inner: Json = serde_json::from_str(&text)
+/// `path` leads to it from the top of the file.
+pub(super) fn policy(value: &Json, path: Vec<String>, template: &Template<'_>) -> Result<Policy, Vec<Error>> {
+    let mut value = template.resolve(value);
+    if let Json::String(text) = &value {
+        let inner: Json = serde_json::from_str(&decoded(text))
             .map_err(|error| vec![bad("the trust policy is not JSON", "").with_cause(error.to_string())])?;
-        return if inner.is_string() { Err(vec![bad("the trust policy is no object", "")]) } else { policy(&inner) };
+        value = template.resolve(&inner);
     }
-    let value = plain(value);
     let Some(map) = value.as_object() else {
         return Err(vec![bad("the trust policy is no object", "")]);
     };
     let mut errors = Vec::new();
     unknown_keys(map, &POLICY_KEYS, "", &mut errors);
+    let mut statement_path = [&path[..], &["Statement".to_owned()]].concat();
+    let mut is_list = true;
     let statements = match map.get("Statement") {
         Some(Json::Array(statements)) => statements.iter().collect(),
-        Some(one @ Json::Object(_)) => vec![one],
+        Some(one @ Json::Object(_)) => {
+            is_list = false;
+            vec![one]
+        }
         _ => {
             errors.push(bad("the trust policy has no Statement", "Statement"));
             Vec::new()
         }
     };
-    let statements =
-        statements.into_iter().enumerate().filter_map(|(index, value)| statement(index, value, &mut errors)).collect();
+    let mut read = Vec::new();
+    for (index, value) in statements.into_iter().enumerate() {
+        if is_list {
+            statement_path.push(index.to_string());
+        }
+        read.extend(statement(index, value, statement_path.clone(), &mut errors));
+        if is_list {
+            statement_path.pop();
+        }
+    }
     let version = map.get("Version").and_then(Json::as_str).map(str::to_owned);
-    if errors.is_empty() { Ok(Policy { version, statements }) } else { Err(errors) }
+    if errors.is_empty() { Ok(Policy { version, statements: read, path }) } else { Err(errors) }
 }
 
 fn decoded(text: &str) -> String {
@@ -64,38 +78,6 @@ fn decoded(text: &str) -> String {
     text.to_owned()
 }
 
-/// Functions of CloudFormation that stand for a text that is not known yet become `<…>`, which matches nothing real.
-fn plain(value: &Json) -> Json {
-    match value {
-        Json::Array(entries) => entries.iter().map(plain).collect(),
-        Json::Object(map) if map.len() == 1 => {
-            let (key, inner) = map.iter().next().map_or(("", &Json::Null), |(key, inner)| (key.as_str(), inner));
-            match (key, inner) {
-                ("Fn::Sub", Json::String(text)) => substituted(text).into(),
-                ("Fn::Sub", Json::Array(parts)) => {
-                    substituted(parts.first().and_then(Json::as_str).unwrap_or_default()).into()
-                }
-                ("Fn::Join", Json::Array(parts)) => {
-                    let separator = parts.first().and_then(Json::as_str).unwrap_or_default();
-                    let pieces = parts.get(1).map(plain).unwrap_or_default();
-                    let texts: Vec<&str> = pieces.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
-                    texts.join(separator).into()
-                }
-                ("Ref", Json::String(name)) => format!("<{name}>").into(),
-                ("Fn::GetAtt", Json::String(name)) => format!("<{name}>").into(),
-                (key, _) if key.starts_with("Fn::") => format!("<{key}>").into(),
-                _ => Json::Object([(key.to_owned(), plain(inner))].into_iter().collect()),
-            }
-        }
-        Json::Object(map) => Json::Object(map.iter().map(|(key, value)| (key.clone(), plain(value))).collect()),
-        other => other.clone(),
-    }
-}
-
-fn substituted(text: &str) -> String {
-    text.replace("${!", "\u{0}").replace("${", "<").replace('}', ">").replace('\u{0}', "${")
-}
-
 fn unknown_keys(map: &Map<String, Json>, known: &[&str], place: &str, errors: &mut Vec<Error>) {
     for key in map.keys().filter(|key| !known.contains(&key.as_str())) {
         let mut error = bad(format!("a trust policy has no element `{key}`"), place);
@@ -106,7 +88,7 @@ fn unknown_keys(map: &Map<String, Json>, known: &[&str], place: &str, errors: &m
     }
 }
 
-fn statement(index: usize, value: &Json, errors: &mut Vec<Error>) -> Option<Statement> {
+fn statement(index: usize, value: &Json, path: Vec<String>, errors: &mut Vec<Error>) -> Option<Statement> {
     let place = format!("Statement[{index}]");
     let Some(map) = value.as_object() else {
         errors.push(bad("a statement has to be an object", &place));
@@ -136,13 +118,24 @@ fn statement(index: usize, value: &Json, errors: &mut Vec<Error>) -> Option<Stat
     };
     Some(Statement {
         number: index + 1,
+        path,
         sid: map.get("Sid").and_then(Json::as_str).map(str::to_owned),
         effect,
         principal: Principal { negated, ..principal },
         actions,
         actions_negated,
         conditions: map.get("Condition").map(|block| conditions(block, &place, errors)).unwrap_or_default(),
+        is_open: map.get("Condition").is_some_and(is_partly_open),
     })
+}
+
+/// Is there a part of the conditions that only the deployment knows: a whole operator's tests, a key?
+fn is_partly_open(block: &Json) -> bool {
+    let open_text = |value: &Json| value.as_str().is_some_and(template::is_open);
+    open_text(block)
+        || block.as_object().into_iter().flatten().any(|(_, tests)| {
+            open_text(tests) || tests.as_object().into_iter().flatten().any(|(key, _)| template::is_open(key))
+        })
 }
 
 fn principal(value: &Json) -> Option<Principal> {
@@ -160,6 +153,9 @@ fn principal(value: &Json) -> Option<Principal> {
 
 fn conditions(block: &Json, place: &str, errors: &mut Vec<Error>) -> Vec<Condition> {
     let place = format!("{place}.Condition");
+    if block.as_str().is_some_and(template::is_open) {
+        return Vec::new();
+    }
     let Some(block) = block.as_object() else {
         errors.push(bad("Condition has to be an object of operators", &place));
         return Vec::new();
@@ -175,6 +171,9 @@ fn conditions(block: &Json, place: &str, errors: &mut Vec<Error>) -> Vec<Conditi
             errors.push(error);
             continue;
         };
+        if tests.as_str().is_some_and(template::is_open) {
+            continue;
+        }
         let Some(tests) = tests.as_object() else {
             errors.push(bad(format!("{name} has to be an object of condition keys"), &place));
             continue;

@@ -14,6 +14,8 @@ pub(crate) const TAG_SESSION: &str = "sts:TagSession";
 pub(crate) struct Policy {
     pub(crate) version: Option<String>,
     pub(crate) statements: Vec<Statement>,
+    /// The keys and indices that lead to it from the top of the file.
+    pub(crate) path: Vec<String>,
 }
 
 impl Policy {
@@ -34,6 +36,19 @@ pub(crate) struct Statement {
     pub(crate) actions: Vec<String>,
     pub(crate) actions_negated: bool,
     pub(crate) conditions: Vec<Condition>,
+    /// The keys and indices that lead to it from the top of the file.
+    pub(crate) path: Vec<String>,
+    /// A part of its conditions is known only to the deployment of its template.
+    pub(crate) is_open: bool,
+}
+
+/// A part of a policy that a finding is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Spot {
+    /// For people.
+    pub(crate) text: String,
+    /// The keys and indices that lead to it from the top of the file.
+    pub(crate) path: Vec<String>,
 }
 
 /// Who a statement is about.
@@ -62,6 +77,23 @@ impl Statement {
             Some(sid) => format!("statement {} (Sid {sid})", self.number),
             None => format!("statement {}", self.number),
         }
+    }
+
+    /// The whole statement.
+    pub(crate) fn spot(&self) -> Spot {
+        Spot { text: self.name(), path: self.path.clone() }
+    }
+
+    /// One of its elements.
+    pub(crate) fn spot_of_element(&self, element: &str) -> Spot {
+        Spot { text: format!("{}, {element}", self.name()), path: [&self.path[..], &[element.to_owned()]].concat() }
+    }
+
+    /// One of its conditions.
+    pub(crate) fn spot_of(&self, condition: &Condition) -> Spot {
+        let (operator, key) = (&condition.operator.name, &condition.key);
+        let below = ["Condition".to_owned(), operator.clone(), key.clone()];
+        Spot { text: format!("{}, {operator} {key}", self.name()), path: [&self.path[..], &below].concat() }
     }
 
     /// Is this action among those that the statement is about? Case does not matter, `*` and `?` are wildcards.

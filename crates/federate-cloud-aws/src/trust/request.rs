@@ -4,12 +4,19 @@ use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
 
 use federate_core::Claims;
-use federate_trust::{Glob, Job};
+use federate_trust::Job;
 use serde_json::Value as Json;
 
 use super::operator::Operand;
-use super::policy::EXCHANGE;
+use super::policy::{EXCHANGE, TAG_SESSION};
 use crate::visible;
+
+/// The claim in which a token carries session tags, which have to be allowed besides.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html>
+const TAGS: &str = "https://aws.amazon.com/tags";
+/// The claim in which a token carries a source identity, and what it needs.
+const SOURCE_IDENTITY: &str = "https://aws.amazon.com/source_identity";
+const SET_SOURCE_IDENTITY: &str = "sts:SetSourceIdentity";
 
 /// A request, its keys in lower case.
 #[derive(Debug)]
@@ -37,10 +44,24 @@ impl Request {
                 keys.insert(format!("{provider}:{name}").to_ascii_lowercase(), values);
             }
         }
+        let mut actions = vec![EXCHANGE.to_owned()];
+        if let Some(tags) = job.claims.get(TAGS).and_then(|tags| tags.get("principal_tags")?.as_object()) {
+            for (name, value) in tags {
+                keys.extend(list(value).map(|values| (format!("aws:requesttag/{}", name.to_lowercase()), values)));
+            }
+            keys.insert("aws:tagkeys".to_owned(), tags.keys().cloned().collect());
+            actions.push(TAG_SESSION.to_owned());
+        }
+        let transitive = job.claims.get(TAGS).and_then(|tags| list(tags.get("transitive_tag_keys")?));
+        keys.extend(transitive.map(|names| ("sts:transitivetagkeys".to_owned(), names)));
+        if let Some(identity) = job.claims.text(SOURCE_IDENTITY) {
+            keys.insert("sts:sourceidentity".to_owned(), vec![identity]);
+            actions.push(SET_SOURCE_IDENTITY.to_owned());
+        }
         for (key, values) in &job.context {
             keys.insert(key.to_ascii_lowercase(), values.clone());
         }
-        let actions = if job.actions.is_empty() { vec![EXCHANGE.to_owned()] } else { job.actions.clone() };
+        let actions = if job.actions.is_empty() { actions } else { job.actions.clone() };
         Self { provider, actions, keys }
     }
 
@@ -51,12 +72,11 @@ impl Request {
 
     /// A value of the policy with its variables resolved (`${aws:username}`, `${key, 'default'}`, `${*}`).
     pub(crate) fn operand(&self, value: &str, has_variables: bool) -> Operand {
-        let mut operand = Operand { text: String::new(), pattern: Glob::literal(""), unresolved: false };
+        let mut operand = Operand::default();
         let mut rest = value;
         while let Some((before, after)) = rest.split_once("${").filter(|_| has_variables) {
             let Some((name, behind)) = after.split_once('}') else { break };
-            operand.text.push_str(before);
-            operand.pattern.push_pattern(before);
+            operand.push_pattern(before);
             let (name, default) = name
                 .split_once(',')
                 .map_or((name, None), |(name, default)| (name, Some(default.trim().trim_matches('\'').to_owned())));
@@ -68,16 +88,12 @@ impl Request {
                 },
             };
             match resolved {
-                Some(text) => {
-                    operand.text.push_str(&text);
-                    operand.pattern.push_literal(&text);
-                }
+                Some(text) => operand.push_literal(&text),
                 None => operand.unresolved = true,
             }
             rest = behind;
         }
-        operand.text.push_str(rest);
-        operand.pattern.push_pattern(rest);
+        operand.push_pattern(rest);
         operand
     }
 }
@@ -88,8 +104,14 @@ fn values_of(claims: &Claims, name: &str) -> Option<Vec<String>> {
     match name {
         "aud" => authorized.map(|party| vec![party]).or_else(|| list(claims.get("aud")?)),
         "oaud" => authorized.and_then(|_| list(claims.get("aud")?)),
-        _ => list(claims.get(name)?),
+        _ => list(claims.get(name).or_else(|| nested(claims, name))?),
     }
+}
+
+/// Google's tokens keep `google/organization_number` as an object inside an object.
+fn nested<'a>(claims: &'a Claims, name: &str) -> Option<&'a Json> {
+    let (outer, inner) = name.split_once('/')?;
+    claims.get(outer)?.get(inner)
 }
 
 fn list(value: &Json) -> Option<Vec<String>> {
@@ -109,6 +131,25 @@ fn list(value: &Json) -> Option<Vec<String>> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn session_tags_in_the_token_are_part_of_the_request() {
+        let claims = json!({
+            "iss": "https://i.test",
+            "https://aws.amazon.com/tags": {"principal_tags": {"Team": ["blue"]}, "transitive_tag_keys": ["Team"]},
+            "https://aws.amazon.com/source_identity": "mira",
+        });
+        let request = Request::new(&Job::new(Claims::new(claims.as_object().unwrap().clone()), UNIX_EPOCH));
+        assert_eq!(request.actions, [EXCHANGE, TAG_SESSION, SET_SOURCE_IDENTITY]);
+        for (key, expected) in [
+            ("aws:RequestTag/team", "blue"),
+            ("aws:TagKeys", "Team"),
+            ("sts:TransitiveTagKeys", "Team"),
+            ("sts:SourceIdentity", "mira"),
+        ] {
+            assert_eq!(request.values(key), Some(&[expected.to_owned()][..]), "{key}");
+        }
+    }
 
     #[test]
     fn variables_are_resolved_or_match_nothing() {

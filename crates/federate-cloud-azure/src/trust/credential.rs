@@ -13,7 +13,12 @@ pub(super) struct Credential {
     pub(super) issuer: String,
     pub(super) audiences: Vec<String>,
     pub(super) test: Test,
+    /// The keys and indices that lead to it from the top of the file.
+    pub(super) path: Vec<String>,
 }
+
+/// Graph and az, and Terraform's `azuread_application_flexible_federated_identity_credential`.
+const EXPRESSIONS: [&str; 2] = ["claimsMatchingExpression", "claims_matching_expression"];
 
 /// How it tells tokens of its issuer apart.
 #[derive(Debug)]
@@ -27,14 +32,14 @@ pub(super) enum Test {
 impl Credential {
     /// Does the object look like a credential?
     pub(super) fn is_one(map: &Map<String, Json>) -> bool {
-        map.contains_key("issuer") && ["subject", "claimsMatchingExpression"].iter().any(|key| map.contains_key(*key))
+        map.contains_key("issuer") && ["subject"].iter().chain(&EXPRESSIONS).any(|key| map.contains_key(*key))
     }
 
     /// Reads it.
-    pub(super) fn read(path: &str, map: &Map<String, Json>) -> Result<Self, Vec<Error>> {
+    pub(super) fn read(path: &[String], map: &Map<String, Json>) -> Result<Self, Vec<Error>> {
         let mut errors = Vec::new();
         let mut bad = |what: &str, key: &str| {
-            let place = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+            let place = [path, &[key.to_owned()]].concat().join(".");
             errors.push(Error::new(&TRUST_DOCUMENT, what.to_owned()).with_setting(place));
         };
         let text = |key: &str| map.get(key).and_then(Json::as_str).map(str::to_owned);
@@ -51,7 +56,7 @@ impl Credential {
             bad("a credential needs audiences: a list of one text", "audiences");
         }
         let subject = map.get("subject").filter(|subject| !subject.is_null());
-        let expression = map.get("claimsMatchingExpression").filter(|expression| !expression.is_null());
+        let expression = EXPRESSIONS.iter().find_map(|key| map.get(*key)).filter(|expression| !expression.is_null());
         let test = match (subject, expression) {
             (Some(Json::String(subject)), None) => Some(Test::Subject(subject.clone())),
             (subject, Some(expression)) => {
@@ -74,10 +79,21 @@ impl Credential {
         let name = ["name", "displayName", "display_name"].iter().find_map(|key| text(key));
         match (issuer, audiences, test) {
             (Some(issuer), Some(audiences), Some(test)) => {
-                Ok(Self { name: name.unwrap_or_else(|| path.to_owned()), issuer, audiences, test })
+                Ok(Self { name: name.unwrap_or_else(|| path.join(".")), issuer, audiences, test, path: path.to_vec() })
             }
             _ => Err(errors),
         }
+    }
+
+    /// What a finding is about.
+    pub(super) fn path_of(&self, id: &str) -> Vec<String> {
+        let key = match (id, &self.test) {
+            ("az-issuer-mismatch", _) => "issuer",
+            ("az-aud-nonstandard", _) => "audiences",
+            (_, Test::Subject(_)) => "subject",
+            (_, Test::Expression { .. }) => EXPRESSIONS[0],
+        };
+        [&self.path[..], &[key.to_owned()]].concat()
     }
 
     /// For people.

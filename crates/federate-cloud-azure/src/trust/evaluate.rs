@@ -1,9 +1,12 @@
 //! Does any credential let the token in, and with which code would Entra refuse?
 
-use federate_trust::{Check, Decision, Effect, Job, StatementVerdict, Verdict, immutable_form};
+use std::cmp::Reverse;
+
+use federate_trust::{Check, Decision, Effect, Job, Provider, StatementVerdict, Verdict, immutable_form, risk};
 use serde_json::{Value as Json, json};
 
 use super::credential::{Credential, Test};
+use super::lint;
 
 /// Decides about a job.
 pub(super) fn evaluate(credentials: &[Credential], job: &Job) -> Verdict {
@@ -11,7 +14,7 @@ pub(super) fn evaluate(credentials: &[Credential], job: &Job) -> Verdict {
         credentials.iter().map(|credential| statement(credential, job)).collect();
     let is_allowed = statements.iter().any(|statement| statement.matches);
     let code = code(&statements);
-    statements.sort_by_key(|statement| (!statement.matches, distance(statement)));
+    statements.sort_by_key(|statement| (!statement.matches, distance(statement), Reverse(statement.likeness())));
     let decision = if is_allowed { Decision::Allow } else { Decision::Deny };
     let mut verdict = Verdict::new(decision, statements);
     if !is_allowed {
@@ -45,32 +48,43 @@ fn statement(credential: &Credential, job: &Job) -> StatementVerdict {
             let note = if check.holds { None } else { actual.and_then(|actual| note(subject, actual)) };
             checks.push(check.with_note(note));
         }
-        Test::Expression { text, terms: Err(why) } => checks.push(Check {
-            key: "claimsMatchingExpression".to_owned(),
-            operator: "valid".to_owned(),
-            expected: vec![text.clone()],
-            actual: Json::Null,
-            holds: false,
-            note: Some(format!("Entra rejects this expression: {why}")),
-        }),
-        Test::Expression { terms: Ok(terms), .. } => checks.extend(terms.iter().map(|term| {
-            let actual = job.claims.text(&term.claim);
-            let holds = actual.as_deref().is_some_and(|actual| term.holds(actual));
-            Check {
-                key: format!("claims['{}']", term.claim),
-                operator: term.operator.name().to_owned(),
-                expected: vec![term.value.clone()],
-                actual: actual.as_deref().map_or(Json::Null, Json::from),
-                holds,
-                note: if holds { None } else { actual.as_deref().and_then(|actual| note(&term.value, actual)) },
+        Test::Expression { text, terms: Err(why) } => checks.push(rejected(text, why)),
+        Test::Expression { text, terms: Ok(terms) } => {
+            let provider = Provider::new(&credential.issuer);
+            if let Some(why) = lint::unsupported(&provider, terms) {
+                checks.push(rejected(text, &why));
             }
-        })),
+            checks.extend(terms.iter().map(|term| {
+                let actual = job.claims.text(&term.claim);
+                let holds = actual.as_deref().is_some_and(|actual| term.holds(actual));
+                Check {
+                    key: format!("claims['{}']", term.claim),
+                    operator: term.operator.name().to_owned(),
+                    expected: vec![term.value.clone()],
+                    actual: actual.as_deref().map_or(Json::Null, Json::from),
+                    holds,
+                    note: if holds { None } else { actual.as_deref().and_then(|actual| note(&term.value, actual)) },
+                }
+            }));
+        }
     }
     StatementVerdict {
         name: credential.label(),
         effect: Effect::Allow,
         matches: checks.iter().all(|check| check.holds),
         checks,
+    }
+}
+
+/// An expression that Entra does not take lets nobody in.
+fn rejected(text: &str, why: &str) -> Check {
+    Check {
+        key: "claimsMatchingExpression".to_owned(),
+        operator: "valid".to_owned(),
+        expected: vec![text.to_owned()],
+        actual: Json::Null,
+        holds: false,
+        note: Some(format!("Entra rejects this expression: {why}")),
     }
 }
 
@@ -102,14 +116,17 @@ fn code(statements: &[StatementVerdict]) -> &'static str {
     if of_issuer.iter().any(|one| one.failed().all(|check| check.key == "audience")) {
         return "AADSTS700212";
     }
-    let only_case = |one: &&StatementVerdict| {
-        one.failed().any(|check| check.key == "subject")
-            && one.failed().filter(|check| check.key == "subject").all(|check| {
-                let actual = check.actual_text().to_lowercase();
-                check.expected.iter().any(|expected| expected.to_lowercase() == actual)
-            })
-    };
     if of_issuer.iter().any(only_case) { "AADSTS7002138" } else { "AADSTS700213" }
+}
+
+/// Does the subject differ in nothing but upper and lower case?
+fn only_case(one: &&StatementVerdict) -> bool {
+    let mut failed = one.failed().filter(|check| check.key == "subject").peekable();
+    failed.peek().is_some()
+        && failed.all(|check| {
+            let actual = check.actual_text().to_lowercase();
+            check.expected.iter().any(|expected| expected.to_lowercase() == actual)
+        })
 }
 
 fn distance(statement: &StatementVerdict) -> usize {
@@ -119,26 +136,30 @@ fn distance(statement: &StatementVerdict) -> usize {
 fn add_fix(verdict: &mut Verdict, job: &Job) {
     let (issuer, subject) = (job.claims.issuer().unwrap_or_default(), job.claims.subject().unwrap_or_default());
     let nearest = verdict.statements.first();
-    let only_audience = nearest.filter(|one| one.failed().all(|check| check.key == "audience"));
-    verdict.fix = Some(match only_audience {
-        Some(nearest) => format!(
+    let fails_alone = |key: &str| nearest.filter(|one| one.failed().all(|check| check.key == key));
+    if let Some(nearest) = fails_alone("audience") {
+        verdict.fix = Some(format!(
             "let the job ask for a token with the audience `{}` of {}",
             nearest.checks[1].expected.join("`, `"),
             nearest.name
-        ),
+        ));
+        return;
+    }
+    verdict.fix = Some(match fails_alone("subject").filter(only_case) {
+        Some(nearest) => format!("write the subject of {} as `{subject}`", nearest.name),
         None => {
             let credential = json!({ "name": "federate", "issuer": issuer, "subject": subject, "audiences": ["api://AzureADTokenExchange"] });
             format!("add a federated identity credential: {credential}")
         }
     });
-    if only_audience.is_none() && subject.ends_with(":pull_request") {
-        verdict.warning =
-            Some("that lets in every pull request of the repository, before anyone has reviewed its code".to_owned());
-    } else if distance_of(nearest) >= 100 {
-        verdict.warning = Some("no credential is for this issuer at all; make sure that it is yours".to_owned());
-    }
-}
-
-fn distance_of(nearest: Option<&StatementVerdict>) -> usize {
-    nearest.map_or(100, distance)
+    let of_issuer = verdict.statements.iter().filter(|one| one.checks[0].holds);
+    let subjects: Vec<String> = of_issuer
+        .flat_map(|one| one.checks.iter().filter(|check| ["subject", "claims['sub']"].contains(&check.key.as_str())))
+        .flat_map(|check| check.expected.clone())
+        .collect();
+    verdict.warning = if nearest.is_none_or(|nearest| distance(nearest) >= 100) {
+        Some("no credential is for this issuer at all; make sure that it is yours".to_owned())
+    } else {
+        risk(&Provider::new(issuer), subject, &subjects)
+    };
 }

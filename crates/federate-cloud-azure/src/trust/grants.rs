@@ -52,7 +52,7 @@ mod tests {
             .as_array()
             .unwrap()
             .iter()
-            .map(|one| Credential::read("", one.as_object().unwrap()).unwrap())
+            .map(|one| Credential::read(&[], one.as_object().unwrap()).unwrap())
             .collect();
         let one = |grant: &Grant| {
             let never = if grant.never.is_some() { " never" } else { "" };

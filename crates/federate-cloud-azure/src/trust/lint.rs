@@ -26,8 +26,13 @@ pub(super) fn lint(credentials: &[Credential]) -> Vec<Finding> {
             }
         }
         findings.extend(ids.into_iter().map(|id| {
-            let mut finding = Finding::new(rule(id), credential.label());
-            if let (Test::Expression { terms: Err(why), .. }, "az-flex-invalid") = (&credential.test, id) {
+            let mut finding = Finding::new(rule(id), credential.label()).at(credential.path_of(id));
+            let why = match &credential.test {
+                Test::Expression { terms: Err(why), .. } => Some(why.clone()),
+                Test::Expression { terms: Ok(terms), .. } => unsupported(&Provider::new(&credential.issuer), terms),
+                Test::Subject(_) => None,
+            };
+            if let (Some(why), "az-flex-invalid") = (why, id) {
                 finding.message = format!("{}: {why}", finding.message);
             }
             finding
@@ -77,14 +82,23 @@ fn broken(credential: &Credential, ids: &mut BTreeSet<&'static str>) -> bool {
 
 /// The claims that an expression may test: all of them for GitHub, where ids must be there, else the subject alone.
 fn is_accepted(provider: &Provider, terms: &[Term]) -> bool {
+    unsupported(provider, terms).is_none() && terms.iter().any(|term| term.claim == "sub")
+}
+
+/// The first term that Entra knows nothing to do with, and why.
+pub(super) fn unsupported(provider: &Provider, terms: &[Term]) -> Option<String> {
     let claims: &[&str] = match provider.family() {
         Family::GitHub => &["sub", "job_workflow_ref", "repository_id", "repository_owner_id"],
         Family::GitLab | Family::Terraform => &["sub"],
-        _ => return false,
+        _ => return Some("only GitHub, GitLab and HCP Terraform can be tested by an expression".to_owned()),
     };
-    let is_id = |term: &Term| term.claim.ends_with("_id");
-    terms.iter().all(|term| claims.contains(&term.claim.as_str()) && !(is_id(term) && term.operator != Operator::Eq))
-        && terms.iter().any(|term| term.claim == "sub")
+    terms.iter().find_map(|term| {
+        if !claims.contains(&term.claim.as_str()) {
+            return Some(format!("of this issuer, {} can be tested, not `{}`", claims.join(", "), term.claim));
+        }
+        let is_id = term.claim.ends_with("_id");
+        (is_id && term.operator != Operator::Eq).then(|| format!("`{}` can be tested by eq only", term.claim))
+    })
 }
 
 fn pattern(term: &Term) -> String {
@@ -119,13 +133,10 @@ fn open(credential: &Credential, ids: &mut BTreeSet<&'static str>) {
     if terms.iter().any(|term| term.operator == Operator::Matches && term.value.contains('?')) {
         ids.insert("az-flex-fixed-width");
     }
-    let called = terms.iter().any(|term| term.claim == "job_workflow_ref" && !pattern(term).contains(['*', '?']));
-    let workload_pinned = by_repository || called;
     let mut gaps = Vec::new();
     match (reach.tenant, reach.workload) {
         (Some(gap), _) if !(by_repository || by_owner) => gaps.push(gap),
-        (Some(_), _) if !workload_pinned => gaps.push(Gap::OwnerWide),
-        (None, Some(gap)) if !workload_pinned => gaps.push(gap),
+        (_, Some(gap)) if !by_repository => gaps.push(gap),
         _ => {}
     }
     let tenant_is_open = reach.tenant.is_some() && !(by_repository || by_owner);
@@ -161,10 +172,15 @@ fn id(gap: Gap) -> Option<&'static str> {
     })
 }
 
+/// Is there another credential for the same jobs that tells them by ids?
 fn has_immutable_twin(credential: &Credential, all: &[Credential]) -> bool {
     let Test::Subject(subject) = &credential.test else { return false };
-    all.iter().any(|other| {
-        let Test::Subject(other_subject) = &other.test else { return false };
-        other.issuer == credential.issuer && immutable_form(other_subject).as_deref() == Some(subject)
+    all.iter().filter(|other| other.issuer == credential.issuer).any(|other| match &other.test {
+        Test::Subject(twin) => immutable_form(twin).as_deref() == Some(subject),
+        Test::Expression { terms: Ok(terms), .. } => terms.iter().filter(|term| term.claim == "sub").any(|term| {
+            let classic = immutable_form(&term.value);
+            classic.is_some_and(|value| Term { value, ..term.clone() }.holds(subject))
+        }),
+        Test::Expression { .. } => false,
     })
 }

@@ -57,22 +57,25 @@ pub(super) fn analyse(pattern: &str) -> Reach {
     let segments: Vec<&str> = pattern.split(':').collect();
     let value_of =
         |name: &str| segments.iter().position(|segment| *segment == name).and_then(|at| segments.get(at + 1)).copied();
-    let named = OWNERS.iter().find_map(|claim| value_of(claim).map(|value| (*claim, value)));
-    let Some((claim, value)) = named else {
+    let named = OWNERS.iter().find_map(|claim| value_of(claim));
+    let Some(value) = named else {
         let by_workflow = value_of("job_workflow_ref").is_some_and(|value| !is_open(value));
         return Reach::tenant(if by_workflow { Gap::WorkflowOnly } else { Gap::AuthorControlled });
     };
     let mut reach = Reach {
         by_id: ["repository_id", "repository_owner_id"]
             .iter()
-            .any(|id| value_of(id).is_some_and(|id| !has_wildcard(id))),
+            .any(|id| value_of(id).is_some_and(|id| !id.is_empty() && !has_wildcard(id))),
         ..Reach::default()
     };
     if is_open(value) {
         reach.tenant = Some(Gap::AnyOwner);
     } else if has_wildcard(value) {
         match value.split_once('/') {
-            Some((owner, _)) if has_wildcard(owner) => reach.tenant = Some(Gap::OwnerPrefix),
+            Some((owner, name)) if has_wildcard(owner) => {
+                reach.tenant = Some(Gap::OwnerPrefix);
+                reach.workload = is_open(name).then_some(Gap::OwnerWide);
+            }
             Some((_, name)) if is_open(name) => reach.workload = Some(Gap::OwnerWide),
             Some(_) => reach.workload = Some(Gap::NamePrefix),
             None => reach.tenant = Some(Gap::OwnerPrefix),
@@ -82,18 +85,10 @@ pub(super) fn analyse(pattern: &str) -> Reach {
     let names_repository =
         ["repo", "repository", "repository_id", "workflow_ref"].iter().any(|claim| value_of(claim).is_some());
     let ends_open = segments.last().is_some_and(|last| *last == "*");
-    if reach.tenant.is_none() && reach.workload.is_none() && ends_open {
-        if names_repository {
-            reach.context.push(Gap::AnyRef);
-        } else {
-            reach.workload = Some(Gap::OwnerWide);
-        }
-    } else if reach.tenant.is_none()
-        && !names_repository
-        && segments.len() == 2
-        && claim.starts_with("repository_owner")
-    {
+    if !names_repository {
         reach.workload = Some(Gap::OwnerWide);
+    } else if reach.tenant.is_none() && reach.workload.is_none() && ends_open {
+        reach.context.push(Gap::AnyRef);
     }
     if AUTHORED.contains(&segments[0]) {
         reach.context.push(Gap::AuthorClaimFirst);

@@ -1,7 +1,7 @@
 //! GitLab CI: `project_path:GROUP/PROJECT:ref_type:TYPE:ref:REF`, and the components that a project can choose.
 //! <https://docs.gitlab.com/ci/secrets/id_token_authentication/>
 
-use super::pairs::pairs;
+use super::pairs::{pairs, value};
 use super::{Gap, Reach, branch_gap, has_wildcard, is_open};
 
 const NO_SUBJECT: &str = "a subject is project_path:GROUP/PROJECT:ref_type:TYPE:ref:REF";
@@ -9,20 +9,31 @@ const COMPONENTS: &[&str] =
     &["project_path", "project_id", "namespace_id", "ref_type", "ref", "environment_protected", "deployment_tier"];
 
 pub(super) fn analyse(pattern: &str) -> Reach {
+    if pattern.trim() != pattern {
+        return Reach::impossible(NO_SUBJECT);
+    }
     let pairs = pairs(pattern);
-    let (first, value) = pairs[0];
+    let (first, of_first) = pairs[0];
     if has_wildcard(first) {
-        return Reach { context: vec![Gap::AnyRef], ..Reach::tenant(Gap::AnyOwner) };
+        return Reach { workload: Some(Gap::OwnerWide), context: vec![Gap::AnyRef], ..Reach::tenant(Gap::AnyOwner) };
     }
     let mut reach = Reach::default();
-    match (first, value) {
+    match (first, of_first) {
         ("project_path", Some(path)) => {
             if let Err(why) = project(path, &mut reach) {
                 return Reach::impossible(why);
             }
         }
-        ("project_id" | "namespace_id", Some(id)) if !has_wildcard(id) => reach.by_id = true,
-        ("project_id" | "namespace_id", Some(_)) => reach.tenant = Some(Gap::AnyOwner),
+        ("project_id", Some(id)) if !has_wildcard(id) => reach.by_id = true,
+        ("namespace_id", Some(id)) if !has_wildcard(id) => {
+            reach.by_id = true;
+            let project = value(&pairs, "project_id").or_else(|| value(&pairs, "project_path"));
+            reach.workload = project.is_none_or(has_wildcard).then_some(Gap::OwnerWide);
+        }
+        ("project_id" | "namespace_id", Some(_)) => {
+            reach.tenant = Some(Gap::AnyOwner);
+            reach.workload = Some(Gap::OwnerWide);
+        }
         _ => return Reach::impossible(NO_SUBJECT),
     }
     if pairs.len() == 1 {
@@ -44,10 +55,12 @@ fn project(path: &str, reach: &mut Reach) -> Result<(), &'static str> {
         return if path.contains('/') { Ok(()) } else { Err(NO_SUBJECT) };
     };
     let before = &path[..at];
-    if before.is_empty() {
-        reach.tenant = Some(Gap::AnyOwner);
-    } else if !before.contains('/') {
-        reach.tenant = Some(Gap::OwnerPrefix);
+    if !before.contains('/') {
+        reach.tenant = Some(if before.is_empty() { Gap::AnyOwner } else { Gap::OwnerPrefix });
+        // A project's name behind the wildcard is still a name.
+        let name = path.rsplit_once('/').map_or("*", |(_, name)| name);
+        reach.workload =
+            if is_open(name) { Some(Gap::OwnerWide) } else { has_wildcard(name).then_some(Gap::NamePrefix) };
     } else if before.ends_with('/') {
         reach.workload = Some(Gap::OwnerWide);
     } else {
@@ -74,6 +87,10 @@ fn context(pairs: &[(&str, Option<&str>)]) -> Result<Vec<Gap>, &'static str> {
         return Ok(gaps);
     };
     let name = pairs.get(at + 1).and_then(|(key, value)| if *key == "ref" { *value } else { None });
+    let is_cut = at + 1 == pairs.len() && pairs[at].1.is_some_and(|kind| !kind.contains('*'));
+    if is_cut {
+        return Err(NO_SUBJECT);
+    }
     let open = name.is_none_or(is_open);
     match pairs[at].1 {
         None => return Err(NO_SUBJECT),

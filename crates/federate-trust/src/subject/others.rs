@@ -48,6 +48,9 @@ pub(super) fn terraform(pattern: &str) -> Reach {
         Some(_) if reach.tenant.is_some() => {}
         Some(_) => return Reach::impossible("between organization and workspace stands project:NAME"),
     }
+    if value(&pairs, "run_phase").is_none() && !pattern.contains('*') {
+        return Reach::impossible(WHY);
+    }
     let phase_swallowed =
         value(&pairs, "workspace").is_some() && pairs.last().is_some_and(|(key, _)| has_wildcard(key));
     if value(&pairs, "run_phase").is_some_and(has_wildcard) || phase_swallowed {
@@ -72,6 +75,8 @@ pub(super) fn buildkite(pattern: &str) -> Reach {
         None => return Reach::impossible(WHY),
     }
     match value(&pairs, "ref") {
+        // The commit and the step follow: only a wildcard takes them in.
+        _ if !pattern.contains('*') && value(&pairs, "commit").is_none() => return Reach::impossible(WHY),
         Some(name) => match super::ref_gap(name) {
             Ok(gap) => reach.context.extend(gap),
             Err(_) => reach.context.extend(branch_gap(name)),
@@ -103,9 +108,15 @@ pub(super) fn vercel(pattern: &str) -> Reach {
 }
 
 /// `org/ORG/project/PROJECT/user/USER`, with or without `/vcs-origin/…/vcs-ref/REF`; the issuer fixes the organization.
-pub(super) fn circleci(pattern: &str) -> Reach {
+pub(super) fn circleci(issuer: &str, pattern: &str) -> Reach {
     let segments: Vec<&str> = pattern.split('/').collect();
     let mut reach = Reach::default();
+    let own = issuer.split_once("/org/").map(|(_, org)| org);
+    if let (Some(own), Some(org)) = (own, segments.get(1).filter(|org| !has_wildcard(org)))
+        && own != *org
+    {
+        return Reach::impossible("the issuer is of another organization than this");
+    }
     match segments.as_slice() {
         ["org", org] if has_wildcard(org) => reach.workload = Some(Gap::OwnerWide),
         ["org", _, rest, ..] if has_wildcard(rest) => reach.workload = Some(Gap::OwnerWide),
@@ -120,10 +131,11 @@ pub(super) fn circleci(pattern: &str) -> Reach {
 
 /// `{REPOSITORY}:[{ENVIRONMENT}:]{STEP}`, each a UUID in braces; the issuer fixes the workspace.
 pub(super) fn bitbucket(pattern: &str) -> Reach {
-    if !pattern.starts_with('{') {
+    let segments: Vec<&str> = pattern.split(':').collect();
+    let is_one_part = segments.len() == 1 && !pattern.contains('*');
+    if !pattern.starts_with('{') || is_one_part {
         return Reach::impossible("a subject is {REPOSITORY}:[{ENVIRONMENT}:]{STEP}, each a UUID in braces");
     }
-    let segments: Vec<&str> = pattern.split(':').collect();
     let mut reach = Reach::default();
     if has_wildcard(segments[0]) {
         reach.workload = Some(Gap::NamePrefix);
@@ -149,6 +161,16 @@ pub(super) fn kubernetes(pattern: &str) -> Reach {
         _ => return Reach::impossible(WHY),
     };
     Reach { workload, ..Reach::default() }
+}
+
+/// An account's number, which stays the same whatever its address is.
+pub(super) fn google(pattern: &str) -> Reach {
+    let is_number = pattern.bytes().all(|byte| byte.is_ascii_digit() || b"*?".contains(&byte));
+    if is_number && !pattern.is_empty() {
+        Reach::default()
+    } else {
+        Reach::impossible("a subject is the account's number; its address is in the claim email")
+    }
 }
 
 /// `pulumi:deploy:org:O:project:P:stack:S:…` and `pulumi:environments:org:O:env:E`

@@ -7,7 +7,9 @@ fn reach(issuer: &str, pattern: &str) -> Reach {
 fn gaps(issuer: &str, pattern: &str) -> Vec<Gap> {
     let reach = reach(issuer, pattern);
     assert_eq!(reach.impossible, None, "{pattern}");
-    reach.tenant.into_iter().chain(reach.workload).chain(reach.context).collect()
+    // Behind an open tenant, the workload counts only once something else names the tenant.
+    let workload = reach.workload.filter(|_| reach.tenant.is_none());
+    reach.tenant.into_iter().chain(workload).chain(reach.context).collect()
 }
 
 const GITHUB: &str = "token.actions.githubusercontent.com";
@@ -43,6 +45,10 @@ fn github_subjects() {
         "repo:acme/api:branch:main",
         "repo:acme/api:environment:prod:eu",
         "repo:acme:ref:refs/heads/main",
+        "repo:acme/api:ref:refs/heads/main ",
+        "repo:acme/api/x:ref:refs/heads/main",
+        "repo:acme/api:ref:refs/head/main",
+        "",
     ] {
         assert!(reach(GITHUB, pattern).impossible.is_some(), "{pattern}");
     }
@@ -50,6 +56,23 @@ fn github_subjects() {
         reach(GITHUB, "repo:acme@1/api@2:pull_request").by_id && !reach(GITHUB, "repo:acme/api:pull_request").by_id
     );
     assert_eq!(immutable_form("repo:a@1/b@2:pull_request").as_deref(), Some("repo:a/b:pull_request"));
+}
+
+#[test]
+fn a_workload_behind_an_open_owner() {
+    for (issuer, pattern, expected) in [
+        (GITHUB, "repo:*", Some(Gap::OwnerWide)),
+        (GITHUB, "repo:*/api:*", None),
+        (GITHUB, "repo:acme*", Some(Gap::OwnerWide)),
+        (GITHUB, "*:environment:prod", Some(Gap::OwnerWide)),
+        ("gitlab.com", "project_path:*:ref_type:branch:ref:main", Some(Gap::OwnerWide)),
+        ("gitlab.com", "project_path:*/api:ref_type:branch:ref:main", None),
+        ("oidc.vercel.com", "owner:*:project:site:environment:production", None),
+        ("oidc.vercel.com", "owner:*:project:*:environment:production", Some(Gap::OwnerWide)),
+    ] {
+        let reach = reach(issuer, pattern);
+        assert!(reach.tenant.is_some() && reach.workload == expected, "{pattern}: {reach:?}");
+    }
 }
 
 #[test]

@@ -3,14 +3,15 @@
 use federate_trust::{Glob, Provider, analyse};
 
 use super::Found;
-use super::keys::{Tests, issuer_of};
+use super::keys::{Test, Tests, issuer_of};
 use crate::trust::operator::Base;
 use crate::trust::policy::Statement;
+use crate::trust::template;
 use crate::visible;
 
 /// Several providers, and keys of more than one: no token has them all.
 pub(super) fn mixes_issuers(statement: &Statement, providers: &[Provider]) -> bool {
-    let has_keys = |provider: &&Provider| !Tests::new(statement, provider).all.is_empty();
+    let has_keys = |provider: &&Provider| Tests::new(statement, provider).all.iter().any(Test::is_strict);
     providers.len() > 1 && providers.iter().filter(has_keys).count() > 1
 }
 
@@ -27,7 +28,7 @@ pub(super) fn creation(statement: &Statement, provider: &Provider, tests: &Tests
         })
     });
     if !is_tested {
-        found.add("idp-control", statement.name());
+        found.add("idp-control", statement.spot());
     }
 }
 
@@ -37,30 +38,31 @@ pub(super) fn lint(statement: &Statement, provider: &Provider, tests: &Tests<'_>
     for condition in &statement.conditions {
         let operator = &condition.operator;
         let Some(issuer) = issuer_of(&condition.key) else { continue };
-        let place = format!("{}, {} {}", statement.name(), operator.name, condition.key);
         let name = condition.key.rsplit_once(':').map_or("", |(_, name)| name);
         let is_own = issuer.eq_ignore_ascii_case(provider.name());
         let is_known = visible::names(provider.name()).any(|known| known.eq_ignore_ascii_case(name));
         if is_own && is_known {
             continue;
         }
-        found.add(if is_own { "unsupported-key" } else { "key-issuer-mismatch" }, place);
+        found.add(if is_own { "unsupported-key" } else { "key-issuer-mismatch" }, statement.spot_of(condition));
         can_match &= operator.holds(&[], None) || asks_for_absence(condition);
     }
     for test in tests.all.iter().filter(|test| test.is_positive()) {
         let values = &test.condition.values;
         let has_wildcard = |value: &String| value.contains(['*', '?']);
         let is_literal = matches!(test.condition.operator.base, Base::StringEquals | Base::StringEqualsIgnoreCase);
-        let place = || format!("{}, {} {}", statement.name(), test.condition.operator.name, test.condition.key);
+        let spot = || statement.spot_of(test.condition);
         let wild = values.iter().filter(|value| is_literal && has_wildcard(value)).count();
         if wild > 0 {
-            found.add("stringequals-wildcard", place());
+            found.add("stringequals-wildcard", spot());
         }
         let mut dead = wild;
         if test.name == "sub" {
             for value in values.iter().filter(|value| !is_literal || !has_wildcard(value)) {
-                if analyse(provider, value).impossible.is_some() {
-                    found.add("sub-never-matches", place());
+                // What only the deployment knows may be anything.
+                let may_be = if template::is_open(value) { template::as_pattern(value) } else { value.clone() };
+                if analyse(provider, &may_be).impossible.is_some() {
+                    found.add("sub-never-matches", spot());
                     dead += 1;
                 }
             }
@@ -68,7 +70,7 @@ pub(super) fn lint(statement: &Statement, provider: &Provider, tests: &Tests<'_>
         can_match &= dead < values.len();
     }
     if can_match && contradicts(tests) {
-        found.add("contradictory-conditions", statement.name());
+        found.add("contradictory-conditions", statement.spot_of_element("Condition"));
         can_match = false;
     }
     can_match
@@ -78,9 +80,21 @@ fn asks_for_absence(condition: &crate::trust::policy::Condition) -> bool {
     condition.operator.base == Base::Null && condition.values.iter().any(|value| value.eq_ignore_ascii_case("true"))
 }
 
-/// Two tests of one claim that share no value.
+/// Two tests of one claim that share no value, or one that excludes every value of the other.
 fn contradicts(tests: &Tests<'_>) -> bool {
-    let positive: Vec<_> = tests.all.iter().filter(|test| test.is_positive()).collect();
+    let is_known = |test: &&Test<'_>| !test.condition.values.iter().any(|value| template::is_open(value));
+    let excluded =
+        tests.all.iter().filter(is_known).filter(|test| test.is_strict() && test.name != "amr").any(|test| {
+            let excluding: Vec<Glob> =
+                tests.of(&test.name).filter(|other| other.is_negated()).flat_map(Test::globs).collect();
+            let values = &test.condition.values;
+            let is_excluded = |value: &String| excluding.iter().any(|glob| glob.matches(value));
+            !test.is_pattern() && test.is_exact() && !values.is_empty() && values.iter().all(is_excluded)
+        });
+    if excluded {
+        return true;
+    }
+    let positive: Vec<_> = tests.all.iter().filter(is_known).filter(|test| test.is_strict()).collect();
     positive.iter().enumerate().any(|(index, left)| {
         positive[index + 1..].iter().any(|right| {
             let apart =

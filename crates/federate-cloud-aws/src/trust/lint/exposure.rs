@@ -5,6 +5,7 @@ use federate_trust::{Family, Gap, Provider, Reach, analyse};
 use super::keys::Tests;
 use super::{Found, milder};
 use crate::trust::policy::Statement;
+use crate::trust::template;
 
 /// The catalogue's id of a gap.
 pub(super) fn id(gap: Gap) -> &'static str {
@@ -48,8 +49,8 @@ impl Pins {
         let any = |names: &[&str]| names.iter().any(|name| exact(name));
         let (tenant, workload, by_id) = match provider.family() {
             Family::GitHub => {
-                let called = exact("job_workflow_ref");
-                let workload = any(&["repository", "repository_id"]) || called;
+                // `job_workflow_ref` says what ran, not who called it: it pins neither.
+                let workload = any(&["repository", "repository_id"]);
                 let by_id = any(&["repository_id", "repository_owner_id", "enterprise_id"]);
                 (workload || by_id, workload, by_id)
             }
@@ -57,14 +58,17 @@ impl Pins {
                 (any(&["project_id", "namespace_id"]), exact("project_id"), any(&["project_id", "namespace_id"]))
             }
             Family::Buildkite => {
-                let workload = any(&["pipeline_id"]) || exact("pipeline_slug");
+                let workload = any(&["pipeline_id", "pipeline_slug"]);
                 (any(&["organization_id", "organization_slug", "pipeline_id"]), workload, any(&["organization_id"]))
             }
             Family::CircleCi => {
                 let workload = exact("oidc.circleci.com/project-id");
                 (workload, workload, workload)
             }
-            Family::Google => (exact("google/organization_number"), false, false),
+            Family::Google => {
+                let workload = exact("email");
+                (exact("google/organization_number") || workload, workload, false)
+            }
             _ => (provider.tenant_is_audience() && exact("aud"), false, false),
         };
         Self { tenant, workload, by_id, context: context_pin(provider, tests) }
@@ -75,11 +79,8 @@ fn context_pin(provider: &Provider, tests: &Tests<'_>) -> Option<Vec<Gap>> {
     let mut alternatives: Vec<Vec<Gap>> = Vec::new();
     let mut pin = |name: &str, gap: &dyn Fn(&str) -> Option<Gap>| {
         if let Some((values, is_pattern)) = tests.pinned(name) {
-            alternatives.push(if is_pattern {
-                values.iter().filter_map(|value| gap(value)).collect()
-            } else {
-                Vec::new()
-            });
+            let patterns = values.iter().filter(|_| is_pattern || name == "ref_protected");
+            alternatives.push(patterns.filter_map(|value| gap(value)).collect());
         }
     };
     let wild = |gap: Gap| move |value: &str| value.contains(['*', '?']).then_some(gap);
@@ -87,11 +88,8 @@ fn context_pin(provider: &Provider, tests: &Tests<'_>) -> Option<Vec<Gap>> {
         Family::GitHub => {
             pin("environment", &wild(Gap::AnyEnvironment));
             pin("ref", &Gap::of_ref);
-            if tests.is_pinned_exactly("job_workflow_ref") {
-                pin("job_workflow_ref", &|_| None);
-            }
         }
-        Family::GitLab => pin("ref_protected", &wild(Gap::AnyRef)),
+        Family::GitLab => pin("ref_protected", &|value| (value != "true").then_some(Gap::AnyRef)),
         Family::Buildkite => pin("build_branch", &wild(Gap::AnyBranch)),
         _ => {}
     }
@@ -100,29 +98,24 @@ fn context_pin(provider: &Provider, tests: &Tests<'_>) -> Option<Vec<Gap>> {
 }
 
 pub(super) fn lint(statement: &Statement, provider: &Provider, tests: &Tests<'_>, found: &mut Found) {
-    let place = |name: &str| match tests.of(name).next() {
-        Some(test) => format!("{}, {} {}", statement.name(), test.condition.operator.name, test.condition.key),
-        None => statement.name(),
-    };
+    let place =
+        |name: &str| tests.of(name).next().map_or_else(|| statement.spot(), |test| statement.spot_of(test.condition));
     for claim in ["actor", "user_login", "user_email"] {
         if tests.has_positive(claim) {
             found.add("actor-claim", place(claim));
         }
     }
     if statement.conditions.is_empty() {
-        found.add("no-condition", statement.name());
+        found.add("no-condition", statement.spot());
     }
     let pins = Pins::new(provider, tests);
-    workflow(tests, found, &place("job_workflow_ref"));
+    workflow(statement, tests, found);
     let reaches = subjects(provider, tests);
     if reaches.is_empty() {
         without_subject(statement, provider, tests, &pins, found);
     }
-    let mut tenant_is_open = false;
     for reach in &reaches {
-        let (gaps, open) = judged(reach, &pins);
-        tenant_is_open |= open;
-        for gap in gaps {
+        for gap in judged(reach, &pins) {
             found.add(id(gap), place("sub"));
             if gap == Gap::Everything && !provider.is_shared() {
                 milder(found, id(gap));
@@ -132,8 +125,9 @@ pub(super) fn lint(statement: &Statement, provider: &Provider, tests: &Tests<'_>
     let by_id = pins.by_id || (!reaches.is_empty() && reaches.iter().all(|reach| reach.by_id));
     let is_named = !reaches.is_empty() || pins.tenant || tests.has_positive("job_workflow_ref");
     // Where one alternative lets strangers in, names are the least of the worries, unless another alternative has them.
-    let some_named = reaches.is_empty() || reaches.iter().any(|reach| reach.tenant.is_none() && !reach.by_id);
-    if provider.names_can_be_recycled() && is_named && !by_id && (some_named || (pins.tenant && tenant_is_open)) {
+    let is_by_name = |reach: &Reach| matches!(reach.tenant, None | Some(Gap::WorkflowOnly)) && !reach.by_id;
+    let some_named = reaches.is_empty() || pins.tenant || reaches.iter().any(is_by_name);
+    if provider.names_can_be_recycled() && is_named && !by_id && some_named {
         found.add("mutable-subject", place("sub"));
     }
 }
@@ -144,11 +138,16 @@ fn subjects(provider: &Provider, tests: &Tests<'_>) -> Vec<Reach> {
     let Some(test) = narrowest else { return Vec::new() };
     let values = test.condition.values.iter();
     let possible = values.filter(|value| test.is_pattern() || !value.contains(['*', '?']));
-    possible.map(|value| analyse(provider, value)).filter(|reach| reach.impossible.is_none()).collect()
+    let reach = |value: &String| match analyse(provider, value) {
+        // Nothing can be said of what only the deployment knows, but that it is a subject.
+        reach if reach.impossible.is_some() && template::is_open(value) => Reach::default(),
+        reach => reach,
+    };
+    possible.map(reach).filter(|reach| reach.impossible.is_none()).collect()
 }
 
-/// What remains open once other claims have closed what they can, and whether strangers get in.
-fn judged(reach: &Reach, pins: &Pins) -> (Vec<Gap>, bool) {
+/// What remains open once other claims have closed what they can.
+fn judged(reach: &Reach, pins: &Pins) -> Vec<Gap> {
     let context = || match &pins.context {
         Some(gaps) => {
             // A pinned ref or environment stands for the subject's; who may send pull requests stays a question.
@@ -163,11 +162,9 @@ fn judged(reach: &Reach, pins: &Pins) -> (Vec<Gap>, bool) {
         std::iter::once(gap).chain(others).collect::<Vec<_>>()
     };
     match (reach.tenant, reach.workload) {
-        (Some(gap), _) if !pins.tenant => (vec![gap], true),
-        (Some(_), _) | (_, Some(_)) if pins.workload => (context(), false),
-        (Some(_), _) => (beside(Gap::OwnerWide), false),
-        (None, Some(gap)) => (beside(gap), false),
-        (None, None) => (context(), false),
+        (Some(gap), _) if !pins.tenant => vec![gap],
+        (_, Some(gap)) if !pins.workload => beside(gap),
+        _ => context(),
     }
 }
 
@@ -176,15 +173,15 @@ fn is_apart(gap: Gap) -> bool {
     matches!(gap, Gap::AnyRunPhase | Gap::AuthorClaimFirst)
 }
 
-fn workflow(tests: &Tests<'_>, found: &mut Found, place: &str) {
+fn workflow(statement: &Statement, tests: &Tests<'_>, found: &mut Found) {
     for test in tests.positive("job_workflow_ref").filter(|test| test.is_pattern()) {
         for value in &test.condition.values {
             let reference = value.split_once('@').map_or(value.as_str(), |(_, reference)| reference);
             if reference.contains(['*', '?']) {
-                found.add("workflow-ref-wildcard", place);
+                found.add("workflow-ref-wildcard", statement.spot_of(test.condition));
             }
             if value.starts_with(['*', '?']) && !tests.has_positive("sub") {
-                found.add("wildcard-org", place);
+                found.add("wildcard-org", statement.spot_of(test.condition));
             }
         }
     }
@@ -199,25 +196,25 @@ fn without_subject(statement: &Statement, provider: &Provider, tests: &Tests<'_>
     }
     let repositories = tests.positive("repository").find(|test| test.is_pattern());
     if only_workflow {
-        found.add("job-workflow-ref-only", statement.name());
+        found.add("job-workflow-ref-only", statement.spot());
     } else if let Some(test) = repositories.filter(|_| !pins.tenant) {
         // The repository's name is the subject's first part.
         for value in &test.condition.values {
-            let (gaps, _) = judged(&analyse(provider, &format!("repo:{value}:*")), pins);
-            gaps.into_iter().for_each(|gap| found.add(id(gap), statement.name()));
+            let gaps = judged(&analyse(provider, &format!("repo:{value}:*")), pins);
+            gaps.into_iter().for_each(|gap| found.add(id(gap), statement.spot()));
         }
-    } else if pins.workload {
-        if pins.context.is_none() && provider.family() != Family::CircleCi {
-            found.add("any-ref", statement.name());
-        }
-        pins.context.iter().flatten().for_each(|gap| found.add(id(*gap), statement.name()));
     } else if tests.of("sub").any(|test| test.condition.operator.negated) && !pins.tenant {
-        found.add("negated-only", statement.name());
-    } else if pins.tenant && !provider.tenant_is_audience() {
-        found.add("org-wide", statement.name());
+        found.add("negated-only", statement.spot());
     } else if provider.is_shared() && !pins.tenant {
-        found.add("missing-tenant", statement.name());
+        found.add("missing-tenant", statement.spot());
+    } else if pins.workload {
+        if pins.context.is_none() && !matches!(provider.family(), Family::CircleCi | Family::Google) {
+            found.add("any-ref", statement.spot());
+        }
+        pins.context.iter().flatten().for_each(|gap| found.add(id(*gap), statement.spot()));
+    } else if pins.tenant && !provider.tenant_is_audience() {
+        found.add("org-wide", statement.spot());
     } else if provider.family() != Family::Cognito {
-        found.add("missing-sub", statement.name());
+        found.add("missing-sub", statement.spot());
     }
 }

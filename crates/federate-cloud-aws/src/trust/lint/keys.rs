@@ -11,8 +11,12 @@ pub(super) fn issuer_of(key: &str) -> Option<&str> {
     if lower.starts_with("aws:") || lower.starts_with("sts:") || lower.starts_with("saml:") {
         return None;
     }
-    let (issuer, _) = key.rsplit_once(':')?;
-    issuer.contains(['.', '/']).then_some(issuer)
+    let Some((issuer, name)) = key.rsplit_once(':') else {
+        // A key of AWS's has a prefix; a claim's name alone is nobody's.
+        return Some("");
+    };
+    let is_claim = ["sub", "aud", "oaud", "amr", "iss"].iter().any(|claim| claim.eq_ignore_ascii_case(name));
+    (issuer.contains(['.', '/']) || is_claim).then_some(issuer)
 }
 
 /// One condition on a claim of the trusted provider.
@@ -33,6 +37,19 @@ impl Test<'_> {
     pub(super) fn is_strict(&self) -> bool {
         let operator = &self.condition.operator;
         self.is_positive() && !operator.if_exists && operator.set != Some(Set::All)
+    }
+
+    /// Does it turn away certain texts, and nothing else?
+    pub(super) fn is_negated(&self) -> bool {
+        let operator = &self.condition.operator;
+        operator.negated
+            && operator.set != Some(Set::Any)
+            && matches!(operator.base, Base::StringEquals | Base::StringLike)
+    }
+
+    /// Is the claim compared with its values as they stand?
+    pub(super) fn is_exact(&self) -> bool {
+        self.condition.operator.base == Base::StringEquals
     }
 
     /// Are `*` and `?` wildcards here?

@@ -136,7 +136,7 @@ fn of_files(arguments: &Arguments) -> Result<Graph, Failure> {
     for path in &arguments.files {
         let file = path.display().to_string();
         match input::documents(path, arguments.cloud.as_deref()) {
-            Ok(documents) => {
+            Ok((_, documents)) => {
                 for located in documents {
                     let ways = ways::of_document(located.document.as_ref());
                     let home = Home::of_file(&file, &located);

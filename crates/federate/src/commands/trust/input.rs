@@ -8,6 +8,7 @@ use federate_core::{Claims, Error, IdToken, Secret, codes};
 use federate_trust::{Located, TRUST_DOCUMENT, TrustModel};
 use serde_json::Value as Json;
 
+use super::source::Source;
 use crate::registry::trust_models;
 
 /// No trust configuration or payload is larger; what is, is something else.
@@ -57,29 +58,29 @@ pub(super) fn models(cloud: Option<&str>) -> Result<Vec<&'static dyn TrustModel>
 }
 
 /// Every trust configuration in a file.
-pub(super) fn documents(path: &Path, cloud: Option<&str>) -> Result<Vec<Located>, Vec<Error>> {
+pub(super) fn documents(path: &Path, cloud: Option<&str>) -> Result<(Source, Vec<Located>), Vec<Error>> {
     let models = models(cloud).map_err(|error| vec![error])?;
-    let value = json(path).map_err(|error| vec![error])?;
+    let source = text(path).and_then(|text| Source::read(path, text)).map_err(|error| vec![error])?;
     let mut found = Vec::new();
     for model in models {
-        found.extend(model.documents(&value).map_err(|errors| {
-            let place = |error: Error| match error.origin().map(str::to_owned) {
-                Some(origin) => error.with_origin(format!("{}, {origin}", path.display())),
-                None => error.with_origin(path.display().to_string()),
-            };
-            errors.into_iter().map(place).collect::<Vec<_>>()
-        })?);
+        found.extend(
+            model
+                .documents(&source.value)
+                .map_err(|errors| errors.into_iter().map(|error| source.locate(error)).collect::<Vec<_>>())?,
+        );
     }
-    if found.is_empty() {
+    // A plan or state says all there is to say; that no role is in it is no mistake.
+    if found.is_empty() && federate_trust::terraform::resources(&source.value).is_none() {
         return Err(vec![Error::new(&TRUST_DOCUMENT, format!("{} holds no trust configuration", path.display()))
-            .with_help("for AWS give a role's trust policy or what `aws iam get-role` prints; for Azure what `az ad app federated-credential list` or `az identity federated-credential list` prints; for Google Cloud what `gcloud iam workload-identity-pools providers describe` or `list` prints with --format=json")]);
+            .with_help("for AWS give a role's trust policy or what `aws iam get-role` prints; for Azure what `az ad app federated-credential list` or `az identity federated-credential list` prints; for Google Cloud what `gcloud iam workload-identity-pools providers describe` or `list` prints with --format=json; or a template, plan or state that holds one")
+            .with_origin(path.display().to_string())]);
     }
-    Ok(found)
+    Ok((source, found))
 }
 
 /// The one trust configuration in a file; `only` chooses among several. `how` says how to choose.
 pub(crate) fn document(path: &Path, cloud: Option<&str>, only: Option<&str>, how: &str) -> Result<Located, Vec<Error>> {
-    let mut found = documents(path, cloud)?;
+    let (_, mut found) = documents(path, cloud)?;
     if let Some(only) = only {
         found.retain(|located| located.place.contains(only));
     }
@@ -100,7 +101,11 @@ pub(crate) fn document(path: &Path, cloud: Option<&str>, only: Option<&str>, how
 /// A payload: a token's claims, what `federate token -o json` prints, or the token itself.
 pub(crate) fn claims(path: &Path) -> Result<Claims, Error> {
     let text = text(path)?;
-    let text = text.trim();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).trim();
+    if text.is_empty() {
+        return Err(Error::new(&codes::USAGE, format!("{} is empty, and should hold claims", path.display()))
+            .with_origin(path.display().to_string()));
+    }
     if IdToken::looks_like_one(text) {
         let token = IdToken::parse(Secret::new(text), path.display().to_string())?;
         return Ok(Claims::clone(token.claims()));
@@ -121,6 +126,7 @@ pub(super) fn payload(value: &Json, path: &Path) -> Result<Claims, Error> {
     };
     let Some(payload) = payload.as_object() else {
         return Err(Error::new(&codes::USAGE, format!("the claims in {} are not an object", path.display()))
+            .with_origin(format!("{}:1", path.display()))
             .with_help("give a token's payload, as `federate token` prints it"));
     };
     Ok(Claims::new(payload.clone()))

@@ -1,24 +1,36 @@
 //! `trust lint`: who else could get in, and what cannot work.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
+use federate_core::suggest::nearest;
 use federate_core::{Error, Reporter as _, codes};
 use federate_profile::Profile;
-use federate_trust::{Finding, Severity};
+use federate_trust::{Finding, Severity, TrustModel};
 use serde_json::json;
 
 use super::{FOUND, input, sarif};
 use crate::args::{Level, Lint};
 use crate::commands::written;
+use crate::registry::trust_models;
 use crate::report::{Failure, Output, pretty, print_styled};
 use crate::setup::Start;
 
-/// A finding and the file that it is in.
+/// A finding and where it is.
 pub(crate) struct InFile {
     pub(crate) file: String,
+    /// From 1; `None` where it is not known.
+    pub(crate) line: Option<usize>,
     pub(crate) finding: Finding,
+}
+
+impl InFile {
+    /// `trust/deploy.json:7: statement 1`
+    fn place(&self) -> String {
+        let line = self.line.map(|line| format!(":{line}")).unwrap_or_default();
+        format!("{}{line}: {}", self.file, self.finding.place)
+    }
 }
 
 /// A file to look at, and what is meant to be in it.
@@ -37,12 +49,17 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
     let mut failures: Vec<Failure> = Vec::new();
     let mut unused: BTreeSet<String> = ignored.iter().map(|id| format!("--ignore {id}")).collect();
     let mut left_out = 0_usize;
+    let mut known: BTreeSet<String> = BTreeSet::new();
     for subject in &subjects {
+        known.extend(subject.ignore.iter().cloned());
         match look(subject) {
             Ok(seen) => {
                 found.extend(seen.found);
                 left_out += seen.left_out;
                 unused.extend(seen.unused);
+                for unknown in seen.unknown {
+                    start.stderr.note(&format!("{unknown}; nothing is said about that"));
+                }
             }
             // The other files are looked at all the same; every problem is reported in one go.
             Err(errors) => failures.push(errors.into()),
@@ -54,7 +71,7 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
     let least = severity(arguments.min_severity);
     let mut kept = Vec::new();
     for one in found {
-        let is_ignored = ignored.contains(&one.finding.id.to_owned());
+        let is_ignored = ignored.iter().any(|id| id == one.finding.id);
         if is_ignored {
             unused.remove(&format!("--ignore {}", one.finding.id));
         }
@@ -69,7 +86,7 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
             "findings": kept.iter().map(|one| json!({
                 "id": one.finding.id,
                 "severity": one.finding.severity,
-                "where": format!("{}: {}", one.file, one.finding.place),
+                "where": one.place(),
                 "message": one.finding.message,
                 "fix": one.finding.fix,
             })).collect::<Vec<_>>(),
@@ -79,6 +96,11 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
     };
     written(print_styled(&text))?;
     start.stderr.note(&format!("{} findings, {left_out} left out, in {} files", kept.len(), subjects.len()));
+    known.extend(ignored);
+    let misspelt: Vec<String> = known.into_iter().filter_map(|id| unknown_rule(&id)).collect();
+    for warning in &misspelt {
+        start.stderr.warn(warning);
+    }
     for name in unused {
         start.stderr.note(&format!("{name} left nothing out; it can go"));
     }
@@ -91,18 +113,22 @@ struct Seen {
     found: Vec<InFile>,
     left_out: usize,
     unused: Vec<String>,
+    /// What is known only after apply.
+    unknown: Vec<String>,
 }
 
 fn look(subject: &Subject) -> Result<Seen, Vec<Error>> {
-    let mut documents = input::documents(&subject.path, subject.cloud.as_deref())?;
+    let (source, mut documents) = input::documents(&subject.path, subject.cloud.as_deref())?;
     documents.retain(|located| subject.only.as_ref().is_none_or(|only| located.place.contains(only.as_str())));
     let name = |id: &str| match &subject.target {
         Some(target) => format!("targets.{target}.trust.ignore.{id}"),
         None => format!("--ignore {id}"),
     };
     let mut unused: BTreeSet<&str> = subject.ignore.iter().map(String::as_str).collect();
-    let mut seen = Seen { found: Vec::new(), left_out: 0, unused: Vec::new() };
+    let mut seen = Seen { found: Vec::new(), left_out: 0, unused: Vec::new(), unknown: Vec::new() };
+    let file = if subject.path == Path::new("-") { "stdin".to_owned() } else { subject.path.display().to_string() };
     for located in documents {
+        seen.unknown.extend(located.document.unknown().into_iter().map(|unknown| format!("{file}: {unknown}")));
         for mut finding in located.document.lint() {
             if subject.ignore.contains(finding.id) {
                 unused.remove(finding.id);
@@ -112,7 +138,8 @@ fn look(subject: &Subject) -> Result<Seen, Vec<Error>> {
             if !located.place.is_empty() {
                 finding.place = format!("{}, {}", located.place, finding.place);
             }
-            seen.found.push(InFile { file: subject.path.display().to_string(), finding });
+            let line = source.line(&finding.path).filter(|_| !finding.path.is_empty());
+            seen.found.push(InFile { file: file.clone(), line, finding });
         }
     }
     seen.unused = unused.into_iter().map(name).collect();
@@ -165,6 +192,19 @@ fn subjects(start: &Start, arguments: &Lint) -> Result<Vec<Subject>, Failure> {
     Ok(subjects)
 }
 
+/// What to say of an id that no rule has.
+fn unknown_rule(id: &str) -> Option<String> {
+    let models = trust_models();
+    let ids: Vec<&str> = models.iter().flat_map(|model| model.rules()).map(|rule| rule.id).collect();
+    // A model that does not list its rules may have this one.
+    let may_have = |model: &&dyn TrustModel| model.rules().is_empty() && id.starts_with(model.kind());
+    if ids.contains(&id) || models.iter().any(may_have) {
+        return None;
+    }
+    let near = nearest(id, ids.iter().copied()).map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
+    Some(format!("no finding is called `{id}`{near}"))
+}
+
 fn ignored(arguments: &Lint) -> Result<Vec<String>, Error> {
     let read = |text: &String| match text.split_once('=') {
         Some((id, reason)) if !id.is_empty() && !reason.trim().is_empty() => Ok(id.to_owned()),
@@ -195,7 +235,10 @@ fn text(one: &InFile) -> String {
     };
     let style = Style::new().fg_color(Some(colour.into())).bold();
     format!(
-        "{style}{name}[{}]{style:#}: {}\n  where: {}: {}\n  fix: {}\n",
-        finding.id, finding.message, one.file, finding.place, finding.fix
+        "{style}{name}[{}]{style:#}: {}\n  where: {}\n  fix: {}\n",
+        finding.id,
+        finding.message,
+        one.place(),
+        finding.fix
     )
 }

@@ -9,6 +9,7 @@ mod lint;
 mod own;
 mod refusal;
 mod sarif;
+mod source;
 mod test;
 
 pub(crate) use input::claims;

@@ -1,7 +1,8 @@
 //! Findings as SARIF 2.1.0, which GitHub and GitLab show in merge requests.
 //! <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Component, Path};
 
 use federate_trust::Severity;
 use serde_json::{Value as Json, json};
@@ -10,6 +11,7 @@ use super::lint::InFile;
 
 pub(super) fn report(findings: &[InFile]) -> Json {
     let rules: BTreeMap<&str, &InFile> = findings.iter().map(|one| (one.finding.id, one)).collect();
+    let index: HashMap<&str, usize> = rules.keys().enumerate().map(|(index, id)| (*id, index)).collect();
     json!({
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
         "version": "2.1.0",
@@ -18,24 +20,79 @@ pub(super) fn report(findings: &[InFile]) -> Json {
                 "name": "federate",
                 "semanticVersion": env!("CARGO_PKG_VERSION"),
                 "informationUri": env!("CARGO_PKG_REPOSITORY"),
-                "rules": rules.iter().map(|(id, one)| json!({
-                    "id": id,
-                    "shortDescription": { "text": one.finding.message },
-                    "help": { "text": one.finding.fix },
-                    "properties": { "security-severity": score(one.finding.severity) },
-                })).collect::<Vec<_>>(),
+                "rules": rules.values().map(|one| rule(one)).collect::<Vec<_>>(),
             } },
-            "results": findings.iter().map(|one| json!({
-                "ruleId": one.finding.id,
-                "level": level(one.finding.severity),
-                "message": { "text": format!("{}. {}. Fix: {}", one.finding.place, one.finding.message, one.finding.fix) },
-                "locations": [{ "physicalLocation": {
-                    "artifactLocation": { "uri": one.file.replace('\\', "/") },
-                    "region": { "startLine": 1 },
-                } }],
-            })).collect::<Vec<_>>(),
+            "columnKind": "unicodeCodePoints",
+            "results": findings.iter().map(|one| result(one, index[one.finding.id])).collect::<Vec<_>>(),
         }],
     })
+}
+
+fn rule(one: &InFile) -> Json {
+    let finding = &one.finding;
+    json!({
+        "id": finding.id,
+        "name": pascal_case(finding.id),
+        "shortDescription": { "text": finding.message },
+        "fullDescription": { "text": format!("{}. Fix: {}.", finding.message, finding.fix) },
+        "help": {
+            "text": format!("{}. Fix: {}.", finding.message, finding.fix),
+            "markdown": format!("{}.\n\n**Fix:** {}.", finding.message, finding.fix),
+        },
+        "defaultConfiguration": { "level": level(finding.severity) },
+        "properties": {
+            "security-severity": score(finding.severity),
+            "precision": "very-high",
+            "tags": ["security", "trust"],
+        },
+    })
+}
+
+fn result(one: &InFile, index: usize) -> Json {
+    let finding = &one.finding;
+    let mut location = json!({ "artifactLocation": artifact(&one.file) });
+    // The forges show nothing of a result without a region.
+    location["region"] = json!({ "startLine": one.line.unwrap_or(1) });
+    json!({
+        "ruleId": finding.id,
+        "ruleIndex": index,
+        "level": level(finding.severity),
+        "message": { "text": format!("{}. {}. Fix: {}", finding.place, finding.message, finding.fix) },
+        "locations": [{
+            "physicalLocation": location,
+            "logicalLocations": [{ "fullyQualifiedName": finding.place }],
+        }],
+        // Without the line, so that a finding stays the same where text above it changes.
+        "partialFingerprints": { "federate/v1": fingerprint(&[finding.id, &one.file, &finding.place]) },
+    })
+}
+
+/// The file as a URI: from the working directory where it is below it.
+fn artifact(file: &str) -> Json {
+    let path = Path::new(file);
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = path.strip_prefix(&here).unwrap_or(path);
+    if path.is_absolute() {
+        return json!({ "uri": format!("file://{}", encoded(&path.display().to_string())) });
+    }
+    let parts = path.components().filter(|part| *part != Component::CurDir);
+    let parts: Vec<String> = parts.map(|part| encoded(&part.as_os_str().to_string_lossy())).collect();
+    json!({ "uri": parts.join("/"), "uriBaseId": "%SRCROOT%" })
+}
+
+fn encoded(text: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(byte);
+    text.bytes().map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+fn fingerprint(parts: &[&str]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, parts.join("\0").as_bytes());
+    digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn pascal_case(id: &str) -> String {
+    let word = |word: &str| word[..1].to_uppercase() + &word[1..];
+    id.split('-').filter(|part| !part.is_empty()).map(word).collect()
 }
 
 fn level(severity: Severity) -> &'static str {

@@ -14,7 +14,8 @@ fn provider(issuer: &str) -> Json {
 }
 
 fn grants_of(statements: Json) -> Vec<Grant> {
-    grants(&crate::trust::parse::policy(&json!({"Version": "2012-10-17", "Statement": statements})).unwrap())
+    let policy = json!({"Version": "2012-10-17", "Statement": statements});
+    grants(&crate::trust::parse::policy(&policy, Vec::new(), &crate::trust::template::Template::default()).unwrap())
 }
 
 /// `WORKLOAD: CONTEXT [CONDITIONS]`, a `!` before what nobody can take.
