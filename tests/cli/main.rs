@@ -18,5 +18,6 @@ mod sandbox;
 mod support;
 mod trust;
 mod trust_gcp;
+mod trust_generate;
 mod trust_graph;
 mod trust_profile;

@@ -7,14 +7,18 @@ mod arn;
 mod date;
 mod evaluate;
 mod explain;
+mod generate;
 mod lint;
 mod operator;
 mod parse;
 mod policy;
 mod request;
+mod ways;
 
 use federate_core::{Claims, Error};
-use federate_trust::{Finding, Grant, Job, Located, TrustDocument, TrustModel, Verdict, walk};
+use federate_trust::{
+    Artifact, Finding, Format, Grant, Intended, Job, Located, TrustDocument, TrustModel, Verdict, Wanted, Way, walk,
+};
 use serde_json::Value as Json;
 
 use policy::Policy;
@@ -64,6 +68,20 @@ impl TrustModel for AwsTrust {
         }
         if errors.is_empty() { Ok(documents) } else { Err(errors) }
     }
+
+    fn formats(&self) -> &'static [Format] {
+        generate::FORMATS
+    }
+
+    fn intended(&self, wanted: &Wanted) -> Result<Intended, Vec<Error>> {
+        let plan = generate::Plan::new(wanted)?;
+        let document = parse::policy(&plan.trust_policy().value())?;
+        Ok(Intended { document: Box::new(document), notes: plan.notes })
+    }
+
+    fn generate(&self, wanted: &Wanted, format: &Format) -> Result<Vec<Artifact>, Vec<Error>> {
+        generate::Plan::new(wanted).map(|plan| plan.write(format.name))
+    }
 }
 
 impl TrustDocument for Policy {
@@ -82,5 +100,9 @@ impl TrustDocument for Policy {
     fn home(&self) -> Option<String> {
         let names = self.statements.iter().flat_map(|statement| &statement.principal.federated);
         names.filter_map(|name| crate::principal::home(name)).next()
+    }
+
+    fn ways(&self) -> Option<Vec<Way>> {
+        Some(ways::ways(self))
     }
 }

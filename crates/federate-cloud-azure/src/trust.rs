@@ -5,11 +5,15 @@ mod catalogue;
 mod credential;
 mod evaluate;
 mod expression;
+mod generate;
 mod grants;
 mod lint;
+mod ways;
 
 use federate_core::{Claims, Error};
-use federate_trust::{Finding, Grant, Job, Located, TrustDocument, TrustModel, Verdict, walk};
+use federate_trust::{
+    Artifact, Finding, Format, Grant, Intended, Job, Located, TrustDocument, TrustModel, Verdict, Wanted, Way, walk,
+};
 use serde_json::Value as Json;
 
 use credential::Credential;
@@ -54,6 +58,22 @@ impl TrustModel for AzureTrust {
         }
         Ok(vec![Located { place: String::new(), document: Box::new(Credentials(credentials)) }])
     }
+
+    fn formats(&self) -> &'static [Format] {
+        generate::FORMATS
+    }
+
+    fn intended(&self, wanted: &Wanted) -> Result<Intended, Vec<Error>> {
+        let plan = generate::Plan::new(wanted)?;
+        let mut documents = self.documents(&plan.list().value())?;
+        // A list of at least one credential is one document.
+        let document = documents.swap_remove(0).document;
+        Ok(Intended { document, notes: plan.notes })
+    }
+
+    fn generate(&self, wanted: &Wanted, format: &Format) -> Result<Vec<Artifact>, Vec<Error>> {
+        generate::Plan::new(wanted)?.write(format.name)
+    }
 }
 
 impl TrustDocument for Credentials {
@@ -67,5 +87,9 @@ impl TrustDocument for Credentials {
 
     fn grants(&self) -> Vec<Grant> {
         grants::grants(&self.0)
+    }
+
+    fn ways(&self) -> Option<Vec<Way>> {
+        Some(ways::ways(&self.0))
     }
 }

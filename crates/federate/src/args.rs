@@ -13,7 +13,7 @@ mod each;
 mod trust;
 
 pub(crate) use each::{Each, Grouping};
-pub(crate) use trust::{Explain, Graph, GraphFormat, Level, Lint, Trust, TrustTest};
+pub(crate) use trust::{Explain, Generate, Graph, GraphFormat, Level, Lint, Trust, TrustTest};
 
 /// A CI job becomes someone in a cloud, without a stored key.
 ///

@@ -81,6 +81,7 @@ fn plain(value: &Json) -> Json {
                     let texts: Vec<&str> = pieces.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
                     texts.join(separator).into()
                 }
+                ("Fn::If", Json::Array(parts)) => alternative(parts),
                 ("Ref", Json::String(name)) => format!("<{name}>").into(),
                 ("Fn::GetAtt", Json::String(name)) => format!("<{name}>").into(),
                 (key, _) if key.starts_with("Fn::") => format!("<{key}>").into(),
@@ -89,6 +90,17 @@ fn plain(value: &Json) -> Json {
         }
         Json::Object(map) => Json::Object(map.iter().map(|(key, value)| (key.clone(), plain(value))).collect()),
         other => other.clone(),
+    }
+}
+
+/// Of two texts the one that says more; what else a condition chooses between is not known.
+fn alternative(parts: &[Json]) -> Json {
+    match parts.iter().skip(1).map(plain).collect::<Vec<_>>().as_slice() {
+        [Json::String(first), Json::String(second)] => {
+            let is_open = first.starts_with('<') && first.ends_with('>');
+            if is_open { second.as_str().into() } else { first.as_str().into() }
+        }
+        _ => "<Fn::If>".into(),
     }
 }
 
