@@ -353,4 +353,18 @@ mod tests {
         }
         check(&Cli::command());
     }
+
+    #[test]
+    fn help_names_every_format_that_can_be_generated() {
+        let mut cli = Cli::command();
+        let trust = cli.find_subcommand_mut("trust").unwrap();
+        let help = trust.find_subcommand_mut("generate").unwrap().render_long_help().to_string();
+        for format in crate::registry::trust_models().iter().flat_map(|model| model.formats()) {
+            assert!(
+                help.split_whitespace().any(|word| word.trim_end_matches([',', '.']) == format.name),
+                "{}",
+                format.name
+            );
+        }
+    }
 }
