@@ -22,6 +22,7 @@ mod served;
 mod support;
 mod trust;
 mod trust_gcp;
+mod trust_generate;
 mod trust_graph;
 mod trust_input;
 mod trust_profile;

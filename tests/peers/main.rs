@@ -1,5 +1,6 @@
-//! Real clients on what federate hands out: the AWS CLI, boto3, azure-identity, the az CLI, Terraform and moto;
-//! and the programs that read what it draws.
+//! Real clients on what federate hands out: the AWS CLI, boto3, azure-identity, the az CLI, Terraform and moto; the programs
+//! that read what it draws; and the clouds' own tools on what it generates: cfn-lint, Terraform, the AWS CDK, shellcheck,
+//! grammars of HCL and Bicep.
 //!
 //! `FEDERATE_PEERS=required` makes a client that is not there a failure; `FEDERATE_PEERS=skip` leaves all of them out;
 //! `FEDERATE_PEERS_AZ=install` installs the az CLI (780 MB), which is otherwise used where it is already.
@@ -12,11 +13,14 @@ mod az;
 mod azure_identity;
 mod bodies;
 mod boto3;
+mod cdk;
+mod generated;
 mod graph;
 mod job;
 mod moto;
 mod npm;
 mod recorder;
+mod scripts;
 mod served;
 mod terraform;
 mod venv;
@@ -61,6 +65,10 @@ const SUITES: &[Suite] = &[
     Suite::new("served", python, served::TESTS),
     Suite::new("az", az::find, az::TESTS),
     Suite { can_be_required: false, ..Suite::new("terraform", terraform::find, terraform::TESTS) },
+    Suite::new("generated", tools, generated::TESTS),
+    Suite { can_be_required: false, ..Suite::new("generated_terraform", terraform::find, generated::TERRAFORM) },
+    Suite::new("generated_scripts", python, scripts::TESTS),
+    Suite::new("generated_cdk", cdk::find, cdk::TESTS),
 ];
 
 fn main() -> ExitCode {
@@ -89,6 +97,11 @@ fn main() -> ExitCode {
 fn python() -> Peer {
     static PROGRAMS: OnceLock<Peer> = OnceLock::new();
     PROGRAMS.get_or_init(|| venv::programs(include_str!("requirements.txt"))).clone()
+}
+
+/// The tools that know what is generated, in an environment of their own.
+fn tools() -> Peer {
+    venv::programs(include_str!("requirements-tools.txt"))
 }
 
 /// A test that is ignored where its client is not there, or fails if that is a failure.

@@ -18,7 +18,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
 ];
 
 /// moto's account, which it gives to everyone.
-const ACCOUNT: &str = "123456789012";
+pub(crate) const ACCOUNT: &str = "123456789012";
 
 /// A server of its own; it ends with this value, and with this process.
 pub(crate) struct Moto {
@@ -32,6 +32,8 @@ impl Moto {
         std::fs::write(&script, include_str!("clients/moto_server.py")).unwrap();
         let mut command = Command::new(programs.join("python3"));
         command.arg(script).env_clear().env("HOME", job.workshop.path("home")).env("PATH", "/usr/bin:/bin");
+        // AWS's own managed policies are there too.
+        command.env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true");
         let log = File::create(job.workshop.path("moto.log")).unwrap();
         let mut server = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut port = String::new();

@@ -7,6 +7,7 @@ mod arn;
 mod date;
 mod evaluate;
 mod explain;
+mod generate;
 mod lint;
 mod operator;
 mod parse;
@@ -14,9 +15,12 @@ mod policy;
 mod request;
 mod sources;
 mod template;
+mod ways;
 
 use federate_core::{Claims, Error};
-use federate_trust::{Finding, Grant, Job, Located, Rule, TrustDocument, TrustModel, Verdict};
+use federate_trust::{
+    Artifact, Finding, Format, Grant, Intended, Job, Located, Rule, TrustDocument, TrustModel, Verdict, Wanted, Way,
+};
 use serde_json::Value as Json;
 
 use policy::Policy;
@@ -40,6 +44,20 @@ impl TrustModel for AwsTrust {
 
     fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>> {
         sources::documents(value)
+    }
+
+    fn formats(&self) -> &'static [Format] {
+        generate::FORMATS
+    }
+
+    fn intended(&self, wanted: &Wanted) -> Result<Intended, Vec<Error>> {
+        let plan = generate::Plan::new(wanted)?;
+        let document = parse::policy(&plan.trust_policy().value(), Vec::new(), &template::Template::default())?;
+        Ok(Intended { document: Box::new(document), notes: plan.notes })
+    }
+
+    fn generate(&self, wanted: &Wanted, format: &Format) -> Result<Vec<Artifact>, Vec<Error>> {
+        generate::Plan::new(wanted).map(|plan| plan.write(format.name))
     }
 }
 
@@ -65,5 +83,9 @@ impl TrustDocument for Policy {
         let open = self.statements.iter().filter(|statement| statement.is_open);
         open.map(|statement| format!("{}: a condition is known only once the template is deployed", statement.name()))
             .collect()
+    }
+
+    fn ways(&self) -> Option<Vec<Way>> {
+        Some(ways::ways(self))
     }
 }

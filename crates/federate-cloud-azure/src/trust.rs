@@ -5,12 +5,16 @@ mod catalogue;
 mod credential;
 mod evaluate;
 mod expression;
+mod generate;
 mod grants;
 mod lint;
 mod sources;
+mod ways;
 
 use federate_core::{Claims, Error};
-use federate_trust::{Finding, Grant, Job, Located, Rule, TrustDocument, TrustModel, Verdict};
+use federate_trust::{
+    Artifact, Finding, Format, Grant, Intended, Job, Located, Rule, TrustDocument, TrustModel, Verdict, Wanted, Way,
+};
 use serde_json::Value as Json;
 
 use credential::Credential;
@@ -48,6 +52,22 @@ impl TrustModel for AzureTrust {
     fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>> {
         sources::documents(value)
     }
+
+    fn formats(&self) -> &'static [Format] {
+        generate::FORMATS
+    }
+
+    fn intended(&self, wanted: &Wanted) -> Result<Intended, Vec<Error>> {
+        let plan = generate::Plan::new(wanted)?;
+        let mut documents = self.documents(&plan.list().value())?;
+        // A list of at least one credential is one document.
+        let document = documents.swap_remove(0).document;
+        Ok(Intended { document, notes: plan.notes })
+    }
+
+    fn generate(&self, wanted: &Wanted, format: &Format) -> Result<Vec<Artifact>, Vec<Error>> {
+        generate::Plan::new(wanted)?.write(format.name)
+    }
 }
 
 impl TrustDocument for Credentials {
@@ -65,5 +85,9 @@ impl TrustDocument for Credentials {
 
     fn grants(&self) -> Vec<Grant> {
         grants::grants(&self.all)
+    }
+
+    fn ways(&self) -> Option<Vec<Way>> {
+        Some(ways::ways(&self.all))
     }
 }

@@ -18,7 +18,27 @@ enum Piece {
     Digits,
 }
 
+/// A piece of a pattern, for clouds that have to say it in a language of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatternPart<'a> {
+    /// This text, literally.
+    Text(&'a str),
+    /// Any run of characters, also none.
+    Any,
+    /// One or more ASCII digits.
+    Digits,
+}
+
 impl Pattern {
+    /// The pieces, in order.
+    pub fn parts(&self) -> impl Iterator<Item = PatternPart<'_>> {
+        self.0.iter().map(|piece| match piece {
+            Piece::Text(text) => PatternPart::Text(text),
+            Piece::Any => PatternPart::Any,
+            Piece::Digits => PatternPart::Digits,
+        })
+    }
+
     /// Exactly this text; `*` means itself.
     pub fn exact(text: impl Into<String>) -> Self {
         Self(vec![Piece::Text(text.into())])

@@ -34,7 +34,7 @@ pub mod testing;
 pub mod token;
 
 pub use adapter::{IdentityAdapter, PlaceholderRule, TargetAdapter};
-pub use allow::{ClaimPattern, Mismatch, Pattern};
+pub use allow::{ClaimPattern, Mismatch, Pattern, PatternPart};
 pub use allow_entry::AllowEntry;
 pub use child::{Argument, ChildEnv, ChildValue, FileContent, NamePattern, PrivateFile, SetupCommand};
 pub use claims::{Claims, UnverifiedClaims, VerifiedClaims};

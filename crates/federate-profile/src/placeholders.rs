@@ -187,6 +187,13 @@ pub(crate) fn fill(
     if errors.is_empty() { Ok(filled) } else { Err(errors) }
 }
 
+/// Fills what can be filled; the other placeholders stand as written.
+pub(crate) fn fill_known(rule: fn(&str) -> PlaceholderRule, section: &Value, filling: &Filling<'_>) -> Value {
+    map(section, &mut Vec::new(), &mut |path, text| {
+        fill_text(rule(&rule_key(path)), text, filling).unwrap_or_else(|_| text.to_owned())
+    })
+}
+
 fn fill_text(rule: PlaceholderRule, text: &str, filling: &Filling<'_>) -> Result<String, Error> {
     if matches!(rule, PlaceholderRule::Raw) || template::is_literal(text) {
         return Ok(text.to_owned());

@@ -8,6 +8,7 @@ use federate_core::{
     BoundIdentity, ClaimPattern, Claims, CloudTarget, Context, Detection, Error, TargetSource, codes as core_codes,
 };
 use figment::value::Value;
+use serde_json::Value as Json;
 
 use crate::check::texts;
 use crate::codes;
@@ -220,30 +221,55 @@ impl Profile {
         })
     }
 
+    /// A target and its settings, defaults included, with `{env:…}`, `{profile}` and `{target}` filled where that is possible
+    /// here; what a job alone knows stands as written.
+    ///
+    /// # Errors
+    /// `target-unknown`, and every problem of settings that are filled now.
+    pub fn filled_so_far(&self, context: &Context, target: &str) -> Result<(Arc<dyn CloudTarget>, Json), Vec<Error>> {
+        let section = self.section(target)?;
+        let Some(kind) = self.registry.target(section.kind) else { return Err(Vec::new()) };
+        let label = self.label();
+        let filling = Filling { env: &context.env, profile: &label, target, claims: None };
+        let settings = placeholders::fill_known(kind.rule, &section.settings, &filling);
+        let place = format!("targets.{}", crate::layer::dotted(&[target.to_owned()]));
+        let is_text = |value: &Value| self.merged.layer_of(value).is_some_and(|layer| layer.kind.is_textual());
+        (kind.build)(target, &settings, &is_text)
+            .map_err(|errors| errors.into_iter().map(|error| error.in_section(&place)).collect())
+    }
+
     /// Who is meant to get in: `[targets.T.trust] allow` in neutral form.
     ///
     /// # Errors
     /// Every problem of every entry.
     pub fn allow(&self, context: &Context, target: &str) -> Result<Vec<ClaimPattern>, Vec<Error>> {
+        Ok(self.allow_with_audiences(context, target)?.into_iter().map(|(pattern, _)| pattern).collect())
+    }
+
+    /// The same, each entry with the audience that its identity provider's users customarily take.
+    ///
+    /// # Errors
+    /// Every problem of every entry.
+    pub fn allow_with_audiences(
+        &self,
+        context: &Context,
+        target: &str,
+    ) -> Result<Vec<(ClaimPattern, Option<String>)>, Vec<Error>> {
         let mut patterns = Vec::new();
         let mut errors = Vec::new();
-        for (index, entry) in self
-            .targets
-            .get(target)
-            .map(|section| section.trust.allow.as_slice())
-            .unwrap_or_default()
-            .iter()
-            .enumerate()
-        {
+        let section = self.targets.get(target);
+        let entries = section.map(|section| section.trust.allow.as_slice()).unwrap_or_default();
+        for (index, entry) in entries.iter().enumerate() {
             let table = crate::layer::dotted(&[self.table_of(target).to_owned()]);
             let place = format!("targets.{table}.trust.allow.{index}");
             let mut keys = entry.as_object().cloned().unwrap_or_default();
             let name = keys.remove("identity");
             let name = name.as_ref().and_then(|name| name.as_str()).unwrap_or_default();
-            let read = self
-                .named_identity(name)
-                .map_err(|error| vec![error.with_setting("identity")])
-                .and_then(|identity| identity.provider.allow(context, &keys.into()));
+            let read =
+                self.named_identity(name).map_err(|error| vec![error.with_setting("identity")]).and_then(|identity| {
+                    let pattern = identity.provider.allow(context, &keys.into())?;
+                    Ok((pattern, identity.provider.customary_audience(context)))
+                });
             match read {
                 Ok(pattern) => patterns.push(pattern),
                 Err(found) => errors.extend(found.into_iter().map(|error| error.in_section(&place))),

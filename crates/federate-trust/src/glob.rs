@@ -73,6 +73,34 @@ impl Glob {
         self.0[piece..].iter().all(|piece| *piece == Piece::Any)
     }
 
+    /// Does it match every text that the other matches? Never said wrongly; patterns whose wildcards stand in another order
+    /// (`*?` and `?*`) may be told apart although they match the same.
+    pub fn covers(&self, other: &Self) -> bool {
+        let (rows, columns) = (self.0.len(), other.0.len());
+        // Whether the rest of this pattern covers the rest of the other, from the end.
+        let mut below = vec![false; columns + 1];
+        for row in (0..=rows).rev() {
+            let mut current = vec![false; columns + 1];
+            for column in (0..=columns).rev() {
+                let theirs = other.0.get(column);
+                current[column] = match (self.0.get(row), theirs) {
+                    (None, theirs) => theirs.is_none(),
+                    (Some(Piece::Any), theirs) => below[column] || (theirs.is_some() && current[column + 1]),
+                    (Some(Piece::One), Some(Piece::Char(_) | Piece::One)) => below[column + 1],
+                    (Some(Piece::Char(ours)), Some(Piece::Char(theirs))) => ours == theirs && below[column + 1],
+                    _ => false,
+                };
+            }
+            below = current;
+        }
+        below[0]
+    }
+
+    /// Has it no wildcard?
+    pub fn is_literal(&self) -> bool {
+        self.0.iter().all(|piece| matches!(piece, Piece::Char(_)))
+    }
+
     /// Is there a text that both patterns match?
     pub fn intersects(&self, other: &Self) -> bool {
         let (rows, columns) = (self.0.len(), other.0.len());
@@ -132,7 +160,36 @@ mod tests {
         }
     }
 
+    #[test]
+    fn patterns_cover_patterns() {
+        for (wide, narrow, expected) in [
+            ("*", "a*b?", true),
+            ("a*", "ab", true),
+            ("a*", "a", true),
+            ("a*", "*", false),
+            ("repo:o/*", "repo:o/r:ref:*", true),
+            ("repo:o/r:*", "repo:o/*", false),
+            ("a?c", "abc", true),
+            ("a?c", "a*c", false),
+            ("a?", "a?", true),
+            ("*main", "refs/*/main", true),
+            ("", "", true),
+            ("", "*", false),
+        ] {
+            assert_eq!(Glob::parse(wide).covers(&Glob::parse(narrow)), expected, "{wide} {narrow}");
+        }
+        assert!(!Glob::literal("a*").covers(&Glob::parse("a*")) && Glob::parse("a*").covers(&Glob::literal("a*")));
+    }
+
     proptest! {
+        #[test]
+        fn what_is_covered_matches(wide in "[ab*?]{0,6}", narrow in "[ab*?]{0,6}", text in "[ab]{0,6}") {
+            let (wide, narrow) = (Glob::parse(&wide), Glob::parse(&narrow));
+            if wide.covers(&narrow) && narrow.matches(&text) {
+                prop_assert!(wide.matches(&text));
+            }
+        }
+
         #[test]
         fn a_text_is_matched_exactly_if_the_patterns_meet(pattern in "[ab*?]{0,8}", text in "[ab]{0,8}") {
             prop_assert_eq!(Glob::parse(&pattern).matches(&text), Glob::parse(&pattern).intersects(&Glob::literal(&text)));

@@ -5,19 +5,24 @@
 
 mod codes;
 mod finding;
+mod generate;
 mod glob;
 mod grant;
 mod issuers;
 mod model;
+pub mod render;
 mod subject;
 pub mod terraform;
 mod verdict;
+mod way;
 
-pub use codes::{ALL as CODES, TRUST_DOCUMENT};
+pub use codes::{ALL as CODES, TRUST_DOCUMENT, TRUST_NOT_EXPRESSIBLE};
 pub use finding::{Finding, Rule, Severity};
+pub use generate::{Artifact, Format, Intended, Split, Wanted, WantedEntry, format_named, split_claims};
 pub use glob::Glob;
 pub use grant::{Grant, Pin};
 pub use issuers::{Family, Provider, can_be_iss};
 pub use model::{Job, Located, TrustDocument, TrustModel, Visit, walk, walk_keys};
-pub use subject::{Gap, Reach, analyse, immutable_form, owner, risk};
+pub use subject::{Gap, Reach, Told, analyse, immutable_form, owner, risk, told};
 pub use verdict::{Check, Decision, Effect, StatementVerdict, Verdict};
+pub use way::{Ask, Comparison, Way, compare};

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use federate_core::{Claims, Error};
+use federate_core::{Claims, Error, codes};
 use serde_json::Value as Json;
 
 use crate::finding::{Finding, Rule};
+use crate::generate::{Artifact, Format, Intended, Wanted};
 use crate::grant::Grant;
 use crate::verdict::Verdict;
+use crate::way::Way;
 
 /// A job at the cloud's door: its claims and what else the request carries.
 #[derive(Clone, Debug)]
@@ -58,6 +60,28 @@ pub trait TrustModel: Send + Sync {
 
     /// The token's claims as the conditions that this cloud can ask for, ready to paste: each key with its value.
     fn keys(&self, claims: &Claims) -> Vec<(String, String)>;
+
+    /// The forms in which [`TrustModel::generate`] writes. Empty where it writes none.
+    fn formats(&self) -> &'static [Format] {
+        &[]
+    }
+
+    /// The trust that lets in exactly those that the list means.
+    ///
+    /// # Errors
+    /// `trust-not-expressible` for every entry that the cloud cannot tell from others; `setting-invalid` where the target's
+    /// settings do not say enough.
+    fn intended(&self, _wanted: &Wanted) -> Result<Intended, Vec<Error>> {
+        Err(vec![Error::new(&codes::USAGE, format!("for {} no trust is generated", self.kind()))])
+    }
+
+    /// All that the cloud must be given, ready to apply, the main file first.
+    ///
+    /// # Errors
+    /// As [`TrustModel::intended`], and where the format has no words for it.
+    fn generate(&self, wanted: &Wanted, _format: &Format) -> Result<Vec<Artifact>, Vec<Error>> {
+        self.intended(wanted).map(|_| Vec::new())
+    }
 }
 
 /// One trust configuration.
@@ -82,6 +106,11 @@ pub trait TrustDocument: std::fmt::Debug + Send + Sync {
     /// What of it is not known before a template or plan is applied, a sentence each. Nothing is said about that.
     fn unknown(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Who gets in, in a form that does not depend on how it is written; `None` where this cannot be said.
+    fn ways(&self) -> Option<Vec<Way>> {
+        None
     }
 }
 

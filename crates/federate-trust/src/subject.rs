@@ -6,6 +6,9 @@ mod gitlab;
 mod others;
 mod pairs;
 pub(crate) mod parts;
+mod told;
+
+pub use told::{Told, told};
 
 use crate::glob::Glob;
 use crate::issuers::{Family, Provider};

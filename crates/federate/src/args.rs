@@ -13,7 +13,7 @@ mod each;
 mod trust;
 
 pub(crate) use each::{Each, Grouping};
-pub(crate) use trust::{Explain, Graph, GraphFormat, Level, Lint, Trust, TrustTest};
+pub(crate) use trust::{Explain, Generate, Graph, GraphFormat, Level, Lint, Trust, TrustTest};
 
 /// A CI job becomes someone in a cloud, without a stored key.
 ///
@@ -402,5 +402,19 @@ mod tests {
             command.get_subcommands().for_each(check);
         }
         check(&Cli::command());
+    }
+
+    #[test]
+    fn help_names_every_format_that_can_be_generated() {
+        let mut cli = Cli::command();
+        let trust = cli.find_subcommand_mut("trust").unwrap();
+        let help = trust.find_subcommand_mut("generate").unwrap().render_long_help().to_string();
+        for format in crate::registry::trust_models().iter().flat_map(|model| model.formats()) {
+            assert!(
+                help.split_whitespace().any(|word| word.trim_end_matches([',', '.']) == format.name),
+                "{}",
+                format.name
+            );
+        }
     }
 }

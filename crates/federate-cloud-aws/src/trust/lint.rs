@@ -31,6 +31,8 @@ impl Found {
 
 /// Looks at every statement that lets an identity provider's tokens in.
 pub(super) fn lint(policy: &Policy) -> Vec<Finding> {
+    let literal = policy.has_variables().then(|| policy.with_literals());
+    let policy = literal.as_ref().unwrap_or(policy);
     let mut all = Vec::new();
     let exchanges = |statement: &Statement| statement.effect == Effect::Allow && statement.covers(EXCHANGE);
     let somebody_exchanges = policy.statements.iter().any(exchanges);

@@ -10,7 +10,7 @@ pub(crate) const EXCHANGE: &str = "sts:AssumeRoleWithWebIdentity";
 pub(crate) const TAG_SESSION: &str = "sts:TagSession";
 
 /// A whole policy.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Policy {
     pub(crate) version: Option<String>,
     pub(crate) statements: Vec<Statement>,
@@ -23,10 +23,21 @@ impl Policy {
     pub(crate) fn has_variables(&self) -> bool {
         self.version.as_deref() == Some("2012-10-17")
     }
+
+    /// The policy with `${*}`, `${?}` and `${$}` as characters that are no wildcards and no variables: what stands there is
+    /// meant literally. No claim holds the character that takes the place of the first two.
+    pub(crate) fn with_literals(&self) -> Self {
+        let mut policy = self.clone();
+        let conditions = policy.statements.iter_mut().flat_map(|statement| &mut statement.conditions);
+        for value in conditions.flat_map(|condition| &mut condition.values).filter(|value| value.contains("${")) {
+            *value = value.replace("${*}", "\u{fffd}").replace("${?}", "\u{fffd}").replace("${$}", "$");
+        }
+        policy
+    }
 }
 
 /// One statement.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Statement {
     /// From 1.
     pub(crate) number: usize,
@@ -52,7 +63,7 @@ pub(crate) struct Spot {
 }
 
 /// Who a statement is about.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Principal {
     /// `NotPrincipal`.
     pub(crate) negated: bool,
@@ -63,7 +74,7 @@ pub(crate) struct Principal {
 }
 
 /// One operator's test of one key.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Condition {
     pub(crate) operator: Operator,
     pub(crate) key: String,

@@ -15,6 +15,8 @@ pub(crate) enum Trust {
     Lint(Lint),
     /// Hold the trust against jobs that must get in, and jobs that must not.
     Test(TrustTest),
+    /// Write what the cloud must be given so that exactly a target's `trust.allow` list gets in.
+    Generate(Generate),
     /// Draw who can become whom: issuer, repository and branch to role or application, over all profiles.
     Graph(Graph),
 }
@@ -96,6 +98,29 @@ pub(crate) struct TrustTest {
     /// Write the results here as JUnit XML too, for the CI's test report.
     #[arg(long, env = "FEDERATE_JUNIT", value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Generate {
+    #[command(flatten)]
+    pub(crate) targets: Targets,
+    /// For which tool. AWS: aws-json, cloudformation, cloudformation-json, terraform, aws-cdk, aws-cli. Azure: azure-json,
+    /// az-cli, azure-terraform, bicep.
+    #[arg(short, long, env = "FEDERATE_GENERATE_FORMAT", required_unless_present = "check", value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    /// Write the files into this folder instead of printing the first of them.
+    #[arg(long, env = "FEDERATE_DIR", value_name = "DIR", conflicts_with = "check")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Replace files in the folder that are there and differ.
+    #[arg(long, env = "FEDERATE_FORCE", requires = "dir")]
+    pub(crate) force: bool,
+    /// Write nothing, but say in what the trust in this file (`-` for stdin) differs from what would be generated: who is
+    /// missing, and who gets in besides. Exit code 0 where the same get in, 1 where not.
+    #[arg(long, env = "FEDERATE_CHECK", value_name = "FILE")]
+    pub(crate) check: Option<PathBuf>,
+    /// Where the file holds several configurations: the one whose name or place has this in it.
+    #[arg(long, env = "FEDERATE_ONLY", value_name = "NAME", requires = "check")]
+    pub(crate) only: Option<String>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -79,7 +79,7 @@ fn context_pin(provider: &Provider, tests: &Tests<'_>) -> Option<Vec<Gap>> {
     let mut alternatives: Vec<Vec<Gap>> = Vec::new();
     let mut pin = |name: &str, gap: &dyn Fn(&str) -> Option<Gap>| {
         if let Some((values, is_pattern)) = tests.pinned(name) {
-            let patterns = values.iter().filter(|_| is_pattern || name == "ref_protected");
+            let patterns = values.iter().filter(|_| is_pattern);
             alternatives.push(patterns.filter_map(|value| gap(value)).collect());
         }
     };
@@ -89,7 +89,12 @@ fn context_pin(provider: &Provider, tests: &Tests<'_>) -> Option<Vec<Gap>> {
             pin("environment", &wild(Gap::AnyEnvironment));
             pin("ref", &Gap::of_ref);
         }
-        Family::GitLab => pin("ref_protected", &|value| (value != "true").then_some(Gap::AnyRef)),
+        // Everything that is not protected is anything that anybody pushes: that pins nothing.
+        Family::GitLab => {
+            if tests.pinned("ref_protected").is_some_and(|(values, _)| values.iter().all(|value| *value == "true")) {
+                pin("ref_protected", &|_| None);
+            }
+        }
         Family::Buildkite => pin("build_branch", &wild(Gap::AnyBranch)),
         _ => {}
     }

@@ -2,6 +2,7 @@
 
 mod allow;
 mod explain;
+mod generate;
 mod graph;
 mod input;
 mod keys;
@@ -32,5 +33,6 @@ pub(crate) async fn run(start: &Start, command: Trust) -> Result<u8, Failure> {
         Trust::Lint(arguments) => lint::run(start, &arguments),
         Trust::Test(arguments) => test::run(start, &arguments),
         Trust::Graph(arguments) => graph::run(start, &arguments),
+        Trust::Generate(arguments) => generate::run(start, &arguments),
     }
 }

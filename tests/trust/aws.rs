@@ -1,0 +1,248 @@
+//! What is generated admits whom the `allow` list means, and nobody else; and the linter has nothing against it.
+
+use std::time::SystemTime;
+
+use federate_cloud_aws::AwsTrust;
+use federate_core::Claims;
+use federate_trust::{Artifact, Intended, Job, Severity, TrustModel as _, Wanted, compare, format_named};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+use crate::jobs::{AUDIENCE, Change, Ci, Entry, entry, is_left_out, is_meant, wanted_entry};
+
+fn wanted(entries: &[(Ci, Json)], changes: Json) -> Wanted {
+    let mut settings =
+        json!({"role_arn": "arn:aws:iam::111122223333:role/ci/deploy", "duration": "2h", "session_name": "x"});
+    for (key, value) in changes.as_object().unwrap() {
+        settings[key] = value.clone();
+    }
+    let entries = entries.iter().map(|(ci, keys)| wanted_entry(*ci, keys)).collect();
+    Wanted { target: "deploy".to_owned(), settings, entries }
+}
+
+fn of(entries: &[Entry]) -> Wanted {
+    wanted(&entries.iter().map(|entry| (entry.ci, entry.keys.clone())).collect::<Vec<_>>(), json!({}))
+}
+
+fn intended(wanted: &Wanted) -> Result<Intended, String> {
+    AwsTrust.intended(wanted).map_err(|errors| format!("{errors:?}"))
+}
+
+fn admits(intended: &Intended, claims: &Json) -> bool {
+    let claims = Claims::new(claims.as_object().unwrap().clone());
+    intended.document.evaluate(&Job::new(claims, SystemTime::now())).is_allowed()
+}
+
+/// Does STS see everything that tells this job?
+fn is_visible(entry: &Entry) -> bool {
+    let has = |key: &str| entry.has(key);
+    match entry.ci {
+        Ci::GitHub => true,
+        Ci::GitLab => !has("environment"),
+        Ci::SelfManaged => {
+            let is_hidden = ["environment", "protected", "namespace_id"].iter().any(|key| has(key));
+            let is_named_twice = has("project") && has("project_id");
+            !(is_hidden || is_named_twice)
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn exactly_the_entry_gets_in(entry in entry(), change in any::<Change>()) {
+        let wanted = of(std::slice::from_ref(&entry));
+        let intended = match intended(&wanted) {
+            Ok(intended) => intended,
+            Err(why) => {
+                prop_assert!(!is_visible(&entry), "{} {why}", entry.keys);
+                return Ok(());
+            }
+        };
+        prop_assert!(is_visible(&entry), "{} is expressed, though STS cannot see it", entry.keys);
+        let pattern = &wanted.entries[0].pattern;
+        prop_assert!(is_meant(pattern, &entry.job.claims()), "{} {}", entry.keys, entry.job.claims());
+        // A job gets in if the list means it, unless it was said that its form of subject stays outside.
+        for job in [entry.job.clone(), entry.job.changed(&change)] {
+            let claims = job.claims();
+            let expected = is_meant(pattern, &claims) && !is_left_out(&intended.notes, &claims);
+            prop_assert_eq!(admits(&intended, &claims), expected, "{} {}\n{}", entry.keys, claims, intended.notes.join("\n"));
+        }
+    }
+
+    #[test]
+    fn one_claim_changed_keeps_it_out(entry in entry(), suffix in "[a-z0-9]{1,4}") {
+        let wanted = of(std::slice::from_ref(&entry));
+        let Ok(intended) = intended(&wanted) else { return Ok(()) };
+        let own = entry.job.claims();
+        // Of the claims that the entry names, those that STS sees by themselves.
+        let mut names: Vec<&str> = vec!["iss", "sub", "aud"];
+        let seen: Vec<&str> = AwsTrust.keys(&Claims::new(own.as_object().unwrap().clone())).iter().filter_map(|(key, _)| {
+            wanted.entries[0].pattern.claims.iter().map(|(name, _)| name.as_str()).find(|name| key.ends_with(&format!(":{name}")))
+        }).collect();
+        names.extend(seen);
+        for name in names {
+            let is_open = wanted.entries[0].pattern.subjects.iter().any(|one| one.as_exact().is_none()) && name == "sub";
+            let mut changed = own.clone();
+            // An open pattern is left by its head, a closed one by its end.
+            let text = own[name].as_str().unwrap();
+            changed[name] = if is_open { format!("{suffix}{text}") } else { format!("{text}{suffix}") }.into();
+            prop_assert!(!admits(&intended, &changed), "{} {name} {changed}", entry.keys);
+            let mut without = own.clone();
+            without.as_object_mut().unwrap().remove(name);
+            prop_assert!(!admits(&intended, &without), "{} without {name}", entry.keys);
+        }
+    }
+
+    #[test]
+    fn the_linter_passes_it(entries in prop::collection::vec(entry(), 1..4)) {
+        let Ok(intended) = intended(&of(&entries)) else { return Ok(()) };
+        // Pull requests, tags and all branches are what the list itself asks for.
+        let asked = ["pull-request-open", "any-branch", "branch-prefix", "tag-wildcard"];
+        for finding in intended.document.lint() {
+            let is_fine = finding.id == "mutable-subject" || asked.contains(&finding.id);
+            prop_assert!(is_fine, "{finding:?}");
+            prop_assert!(finding.severity < Severity::Medium || entries.iter().any(Entry::is_broad), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn every_format_that_can_be_read_says_the_same(entries in prop::collection::vec(entry(), 1..4)) {
+        let wanted = of(&entries);
+        let Ok(intended) = intended(&wanted) else { return Ok(()) };
+        for name in ["aws-json", "cloudformation-json"] {
+            let value: Json = serde_json::from_str(&generate(&wanted, name)[0].text).unwrap();
+            let documents = AwsTrust.documents(&value).unwrap();
+            prop_assert_eq!(documents.len(), 1);
+            let found = compare(&intended.document.ways().unwrap(), &documents[0].document.ways().unwrap());
+            prop_assert!(found.is_same(), "{}: {:?}", name, found);
+        }
+    }
+}
+
+fn generate(wanted: &Wanted, format: &str) -> Vec<Artifact> {
+    AwsTrust.generate(wanted, format_named("aws", AwsTrust.formats(), format).unwrap()).unwrap()
+}
+
+#[test]
+fn what_sts_cannot_see_is_an_error_that_says_so() {
+    for (ci, entry, part) in [
+        (
+            Ci::GitLab,
+            json!({"project": "g/p", "environment": "prod"}),
+            "STS does not see `project_path`, `environment`",
+        ),
+        (Ci::SelfManaged, json!({"project": "g/p", "branch": "main", "protected": true}), "`ref_protected`"),
+        (Ci::SelfManaged, json!({"project": "g/p", "project_id": 7, "branch": "main"}), "`project_id`"),
+    ] {
+        let error = intended(&wanted(&[(ci, entry)], json!({}))).unwrap_err();
+        assert!(error.contains("trust-not-expressible") && error.contains(part), "{error}");
+    }
+    let unfilled = intended(&wanted(
+        &[(Ci::GitLab, json!({"project": "g/p", "branch": "main"}))],
+        json!({"role_arn": "arn:aws:iam::111122223333:role/{env:ROLE}"}),
+    ));
+    assert!(unfilled.unwrap_err().contains("{env:ROLE}"));
+}
+
+#[test]
+fn names_of_hostile_form_stay_literal() {
+    let entry = json!({"repository": "o/r", "environment": "a?b${aws:username}\"'`$(x)%{y}\nz"});
+    let wanted = wanted(&[(Ci::GitHub, entry)], json!({}));
+    let own = json!({
+        "iss": "https://token.actions.githubusercontent.com", "aud": AUDIENCE, "repository": "o/r",
+        "environment": "a?b${aws:username}\"'`$(x)%{y}\nz", "sub": "repo:o/r:environment:a?b${aws%3Ausername}\"'`$(x)%{y}\nz",
+    });
+    let intended = intended(&wanted).unwrap();
+    assert!(admits(&intended, &own));
+    let mut other = own.clone();
+    other["environment"] = "axb${aws:username}\"'`$(x)%{y}\nz".into();
+    assert!(!admits(&intended, &other));
+    assert!(
+        intended.document.lint().iter().all(|finding| finding.severity < Severity::Medium),
+        "{:?}",
+        intended.document.lint()
+    );
+    for format in AwsTrust.formats() {
+        for file in AwsTrust.generate(&wanted, format).unwrap() {
+            assert!(!file.text.contains("%{y}\nz"), "{}: {}", format.name, file.text);
+            let is_template = format.name == "terraform";
+            assert!(
+                !is_template || (file.text.contains("%%{y}") && !file.text.replace("$${", "").contains("${$}")),
+                "{}",
+                file.text
+            );
+        }
+    }
+}
+
+#[test]
+fn a_chain_has_roles_of_its_own() {
+    let chain = json!({
+        "duration": "1h",
+        "chain": [
+            {"role_arn": "arn:aws:iam::444455556666:role/hop", "external_id": "x-1", "tags": {"team": "blue", "who": "{claim:user_login}"}},
+            {"role_arn": "arn:aws:iam::777788889999:role/last", "source_identity": "ci"},
+        ],
+        "policy_arns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"],
+    });
+    let wanted = wanted(&[(Ci::GitLab, json!({"project": "g/p", "branch": "main"}))], chain);
+    let files = generate(&wanted, "aws-json");
+    let [first, hop, last] = files.as_slice() else { panic!("{files:?}") };
+    assert_eq!((first.path.as_str(), hop.path.as_str()), ("aws.json", "chain-1-aws.json"));
+    let json = |file: &Artifact| serde_json::from_str::<Json>(&file.text).unwrap();
+    assert_eq!(
+        json(first)["Policy"]["PolicyDocument"]["Statement"][0]["Resource"],
+        "arn:aws:iam::444455556666:role/hop"
+    );
+    let trust = &json(hop)["Role"]["AssumeRolePolicyDocument"]["Statement"][0];
+    assert_eq!(trust["Principal"]["AWS"], "arn:aws:iam::111122223333:role/ci/deploy");
+    assert_eq!(trust["Action"], json!(["sts:AssumeRole", "sts:TagSession"]));
+    assert_eq!(trust["Condition"]["StringEquals"], json!({"sts:ExternalId": "x-1", "aws:RequestTag/team": "blue"}));
+    assert_eq!(trust["Condition"]["Null"], json!({"aws:RequestTag/who": "false"}));
+    assert_eq!(json(last)["Role"]["AttachedManagedPolicies"], json!(["arn:aws:iam::aws:policy/ReadOnlyAccess"]));
+    assert_eq!(json(first)["Role"]["MaxSessionDuration"], 3600);
+    for format in ["cloudformation", "terraform", "aws-cli"] {
+        assert_eq!(generate(&wanted, format).len(), 3, "{format}");
+    }
+}
+
+#[test]
+fn policies_are_compared_by_meaning() {
+    let wanted = wanted(
+        &[
+            (Ci::GitHub, json!({"repository": "o/r", "branch": "main"})),
+            (Ci::GitHub, json!({"repository": "o/r", "tag_pattern": "v*"})),
+        ],
+        json!({}),
+    );
+    let meant = intended(&wanted).unwrap().document.ways().unwrap();
+    let provider = "token.actions.githubusercontent.com";
+    let statement = |conditions: Json| json!({"Effect": "Allow", "Sid": "Other", "Principal": {"Federated": [format!("arn:aws:iam::1:oidc-provider/{provider}")]}, "Action": ["sts:assumerolewithwebidentity"], "Condition": conditions});
+    let key = |claim: &str| format!("{}:{claim}", provider.to_uppercase());
+    let subject = |context: &str| [format!("repo:o@*/r@*:{context}"), format!("repo:o/r:{context}")];
+    let split = |context: &str| {
+        statement(
+            json!({"ForAnyValue:StringLike": {key("sub"): subject(context)}, "StringLike": {key("aud"): [AUDIENCE], key("repository"): "o/r"}}),
+        )
+    };
+    let same = json!({"Version": "2012-10-17", "Statement": [split("ref:refs/tags/v*"), split("ref:refs/heads/main")]});
+    let held = |policy: &Json| compare(&meant, &AwsTrust.documents(policy).unwrap()[0].document.ways().unwrap());
+    assert!(held(&same).is_same(), "{:?}", held(&same));
+    let wide = json!({"Version": "2012-10-17", "Statement": [split("*")]});
+    assert!(held(&wide).missing.is_empty() && held(&wide).too_much.len() == 2);
+    let narrow = json!({"Version": "2012-10-17", "Statement": split("ref:refs/heads/main")});
+    assert!(held(&narrow).too_much.is_empty() && held(&narrow).missing.len() == 2, "{:?}", held(&narrow));
+    let mut denied = same.clone();
+    let mut deny = statement(json!({"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}}));
+    deny["Effect"] = "Deny".into();
+    denied["Statement"].as_array_mut().unwrap().push(deny);
+    assert!(held(&denied).too_much.is_empty() && held(&denied).missing.len() == 4);
+    let mut role = same.clone();
+    role["Statement"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::1:root"}, "Action": "sts:AssumeRole"}));
+    assert_eq!(held(&role).too_much.len(), 1);
+}
