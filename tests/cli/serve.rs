@@ -214,7 +214,15 @@ fn serve_prints_the_way_and_ends_when_nobody_asks() {
         ready.display()
     );
     let served = Served::start_in(home, &["sandbox", "-p", "dev", "--", "sh", "-c", &script], |_| {});
-    let origin = std::fs::read_to_string(&ready).unwrap();
+    // The variables are printed first.
+    let told = || std::fs::read_to_string(&ready).unwrap_or_default();
+    for _ in 0..200 {
+        if told().ends_with('\n') {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let origin = told();
     let host = served.place("AWS_CONTAINER_CREDENTIALS_FULL_URI").0;
     assert_eq!(origin, format!("ready http://{host}\n"));
     let process = std::fs::read_to_string(&pid).unwrap().trim().to_owned();
