@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program for the people who build federate")]
 
 mod cloud;
+mod many;
 mod measure;
 
 use std::collections::BTreeMap;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         let size = std::fs::metadata(file).ok().map(|file| (file.len() as f64 / 1024.0 / 1024.0, None));
         target(&format!("binary {what} the sandbox, under {limit} MiB"), size, |size| size < limit);
     }
+    many::run(federate, &environment);
     ExitCode::SUCCESS
 }
 

@@ -62,7 +62,8 @@ fn github_token() -> String {
 #[test]
 fn github_is_asked_once_an_audience() {
     let sts = Canned::answering(sts_success());
-    let body = json!({"value": github_token(), "count": 1}).to_string();
+    let token = github_token();
+    let body = json!({"value": token, "count": 1}).to_string();
     let issuer = Canned::answering(http("200 OK", "application/json", &body));
     let mut workshop = github(&issuer.url, &sts.url);
     let second = aws_base(&sts.url).replace("targets.aws", "targets.second").replace("role/deploy", "role/audit");
@@ -75,7 +76,7 @@ fn github_is_asked_once_an_audience() {
     assert_eq!(line, "GET /token?api-version=2.0&x=a%26b&audience=sts.amazonaws.com HTTP/1.1");
     assert!(asked[0].to_lowercase().contains("authorization: bearer eyjcanarybearer.eyj.x"), "{}", asked[0]);
     let masks: Vec<&str> = done.stderr.lines().filter(|line| line.starts_with("::add-mask::")).collect();
-    assert!(masks.iter().any(|line| line.contains(&github_token())), "the token is masked");
+    assert!(masks.iter().any(|line| line.contains(&token)), "the token is masked");
     assert!(masks.iter().any(|line| line.contains(crate::support::SECRET_KEY)), "the key is masked");
     // -q does not silence what protects.
     assert!(workshop.run(&["exec", "-q", "-t", "aws", "--", "true"]).stderr.contains("::add-mask::"));

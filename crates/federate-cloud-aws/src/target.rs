@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use federate_core::http::classify_by_status;
 use federate_core::template::is_literal;
 use federate_core::{
-    Audiences, Cloud, CloudTarget, Code, Context, Credentials, Error, IdToken, PlaceholderRule, Policy, Principal,
-    PrincipalLabel, Probe, Reach, Request, TargetAdapter, codes as core_codes,
+    Audiences, Cloud, CloudTarget, Code, Context, Credentials, Error, IdToken, Place, PlaceholderRule, Policy,
+    Principal, PrincipalLabel, Probe, Reach, Request, TargetAdapter, codes as core_codes,
 };
 use serde_json::{Map, json};
 
@@ -164,6 +164,11 @@ impl CloudTarget for Aws {
             handed_out = handed_out.with_plain("region", region);
         }
         Ok(handed_out)
+    }
+
+    fn place(&self) -> Place {
+        let (role, _) = self.last_role();
+        Place { account: account(role).map(str::to_owned), region: self.settings.region.clone() }
     }
 
     async fn whoami(&self, context: &Context, credentials: &Credentials) -> Result<Principal, Error> {

@@ -85,11 +85,16 @@ impl Azure {
             .with_plain("resource_manager_url", resource_manager_url)
             .with_plain("cloud", self.settings.cloud().facts().name)
             .with_plain("audience", self.audience())
-            .with_plain("explicit_hosts", is_explicit.to_string())
-            .with_plain("az_login", self.settings.az_login.to_string());
+            .with_plain("explicit_hosts", is_explicit.to_string());
+        self.own(credentials)
+    }
+
+    /// Adds what is this target's alone to what all targets of one exchange have.
+    fn own(&self, credentials: Credentials) -> Credentials {
+        let credentials = credentials.with_plain("az_login", self.settings.az_login.to_string());
         match &self.settings.subscription_id {
             Some(subscription) => credentials.with_plain("subscription_id", subscription),
-            None => credentials,
+            None => credentials.without("subscription_id"),
         }
     }
 
@@ -173,6 +178,20 @@ impl CloudTarget for Azure {
         Ok(Credentials::new(Self::KIND, Some(access.expires))
             .with_plain("client_id", &self.settings.client_id)
             .with_secret("access_token", access.token))
+    }
+
+    fn exchange_key(&self) -> Option<String> {
+        // The subscription is only handed on, and so is the wish to log az in.
+        let decides = Settings { subscription_id: None, az_login: false, ..self.settings.clone() };
+        serde_json::to_string(&decides).ok()
+    }
+
+    fn rebind(&self, credentials: Credentials) -> Credentials {
+        self.own(credentials)
+    }
+
+    fn place(&self) -> federate_core::Place {
+        federate_core::Place { account: self.settings.subscription_id.clone(), region: None }
     }
 
     async fn whoami(&self, context: &Context, credentials: &Credentials) -> Result<Principal, Error> {
@@ -297,6 +316,31 @@ pub(crate) mod tests {
         );
         assert_eq!(credentials.plain("resource_manager_url"), Some("https://management.azure.com"));
         assert!(fixture.reporter.lines().is_empty() && !format!("{credentials:?}").contains("canary"));
+    }
+
+    #[tokio::test]
+    async fn targets_that_differ_in_the_subscription_share_an_exchange() {
+        let one = azure(json!({"subscription_id": "00000000-0000-0000-0000-000000000003", "az_login": true}));
+        let other = azure(json!({"subscription_id": "00000000-0000-0000-0000-000000000004"}));
+        assert_eq!(one.exchange_key(), other.exchange_key());
+        for changes in [
+            json!({"tenant_id": "00000000-0000-0000-0000-000000000009"}),
+            json!({"client_id": "00000000-0000-0000-0000-000000000009"}),
+            json!({"audience": "api://other"}),
+            json!({"scopes": ["https://vault.azure.net/.default"]}),
+            json!({"cloud": "china"}),
+            json!({"authority_host": "https://127.0.0.1:1"}),
+            json!({"resource_manager_url": "https://127.0.0.1:1"}),
+        ] {
+            assert_ne!(azure(changes.clone()).exchange_key(), one.exchange_key(), "{changes}");
+        }
+        let fixture = fixture(&[], is_own_host);
+        fixture.http.answer(200, "application/json", ACCESS);
+        let credentials = one.exchange(&fixture.context, &token()).await.unwrap();
+        let rebound = other.rebind(credentials.clone());
+        assert_eq!(rebound.plain("subscription_id"), Some("00000000-0000-0000-0000-000000000004"));
+        assert_eq!(rebound.plain("az_login"), Some("false"));
+        assert_eq!(azure(json!({})).rebind(credentials).plain("subscription_id"), None);
     }
 
     #[tokio::test]

@@ -78,6 +78,24 @@ pub trait CloudTarget: Send + Sync + fmt::Debug {
         Err(Error::new(&codes::USAGE, what))
     }
 
+    /// Everything that decides what [`CloudTarget::exchange`] gives, but for what [`CloudTarget::rebind`] sets: targets of
+    /// one kind, identity and key share one exchange. `None` where an exchange is for this target alone. Asked once all
+    /// placeholders are filled; never holds a secret.
+    fn exchange_key(&self) -> Option<String> {
+        None
+    }
+
+    /// Credentials of another target with the same [`CloudTarget::exchange_key`], as an exchange for this one would have
+    /// given them.
+    fn rebind(&self, credentials: Credentials) -> Credentials {
+        credentials
+    }
+
+    /// Where the target is, as far as its settings say it. Placeholders may still stand in it before the token is there.
+    fn place(&self) -> Place {
+        Place::default()
+    }
+
     /// Asks the cloud who these credentials are.
     ///
     /// # Errors
@@ -113,6 +131,15 @@ pub struct Probe {
     pub request: Request,
     /// Is this answer in the service's own form? A login page of a proxy is not.
     pub is_its_own: fn(&Response) -> bool,
+}
+
+/// Where a target is: what `federate each` puts into a command's arguments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The account: an AWS account id, an Azure subscription id.
+    pub account: Option<String>,
+    /// The region, in clouds that have any.
+    pub region: Option<String>,
 }
 
 /// Who the cloud says the credentials are.

@@ -44,6 +44,13 @@ impl Credentials {
         self
     }
 
+    /// Takes a value away.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.values.remove(name);
+        self
+    }
+
     /// A plain value.
     pub fn plain(&self, name: &str) -> Option<&str> {
         match self.values.get(name)? {

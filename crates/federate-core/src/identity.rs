@@ -1,7 +1,7 @@
 //! Who vouches for the job.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use serde_json::Value as Json;
@@ -99,6 +99,18 @@ pub enum Masking {
     Unsupported,
 }
 
+/// One end of a section that the viewer of a CI's log can fold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SectionEdge {
+    /// Its heading.
+    Begin {
+        /// Shut at first, where the CI lets the job choose.
+        is_collapsed: bool,
+    },
+    /// What closes it.
+    End,
+}
+
 /// A CI system (or other issuer) that hands the job an OIDC ID token.
 #[async_trait]
 pub trait IdentityProvider: Send + Sync + fmt::Debug {
@@ -149,4 +161,16 @@ pub trait IdentityProvider: Send + Sync + fmt::Debug {
 
     /// How to hide this value in the CI's log. A value of several lines is hidden line by line.
     fn mask(&self, secret: &Secret) -> Masking;
+
+    /// The line, without its end, that opens or closes a section of the CI's log. `title` is the same at both ends.
+    /// `None` where the log has no sections.
+    fn section(&self, _edge: SectionEdge, _title: &str, _now: SystemTime) -> Option<String> {
+        None
+    }
+
+    /// Does the CI's log obey this line (a command that masks a value, or closes a section)? Then nothing may be put
+    /// before it.
+    fn is_log_command(&self, _line: &[u8]) -> bool {
+        false
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::claims::Claims;
 use crate::cloud::CloudTarget;
@@ -16,7 +17,9 @@ use crate::credentials::Credentials;
 use crate::error::{Error, Recovery};
 use crate::identity::{Audiences, IdentityProvider, Renewal};
 use crate::issuer::Issuer;
+use crate::network::MAX_CONCURRENCY;
 use crate::secret::Secret;
+use crate::shared::Shared;
 use crate::token::IdToken;
 
 /// A configured identity under its name in the profile.
@@ -80,7 +83,14 @@ struct Held {
     is_checked: bool,
 }
 
-type Slot = Arc<Mutex<Option<Held>>>;
+/// A token that was asked for, and why the last one could not be had.
+#[derive(Default)]
+struct Asked {
+    held: Option<Held>,
+    failed: Option<(Instant, Error)>,
+}
+
+type Slot = Arc<Mutex<Asked>>;
 
 /// Tokens and exchanges of one run. One token request for each identity and audience, however many targets need it.
 pub struct Session {
@@ -88,6 +98,7 @@ pub struct Session {
     wait_for_trust: Duration,
     hide: Box<dyn Fn(&Secret) + Send + Sync>,
     slots: Mutex<BTreeMap<(String, Audiences), Slot>>,
+    max_concurrency: usize,
 }
 
 impl fmt::Debug for Session {
@@ -100,7 +111,15 @@ impl Session {
     /// A session. `hide` is called with every secret before anything else sees it, to mask it in the CI's log.
     /// For up to `wait_for_trust`, refusals that a change of trust made just now would explain are tried again.
     pub fn new(context: Context, wait_for_trust: Duration, hide: Box<dyn Fn(&Secret) + Send + Sync>) -> Self {
-        Self { context, wait_for_trust, hide, slots: Mutex::new(BTreeMap::new()) }
+        let slots = Mutex::new(BTreeMap::new());
+        Self { context, wait_for_trust, hide, slots, max_concurrency: MAX_CONCURRENCY.get() }
+    }
+
+    /// The same with another limit of exchanges that are under way at once.
+    #[must_use]
+    pub fn with_concurrency(mut self, most: NonZeroUsize) -> Self {
+        self.max_concurrency = most.get();
+        self
     }
 
     /// The context that adapters work in.
@@ -139,7 +158,7 @@ impl Session {
     /// Those of [`IdentityProvider::token`] and [`IdToken::check`].
     pub async fn token(&self, identity: &BoundIdentity, audiences: &Audiences) -> Result<Arc<IdToken>, Error> {
         let context = self.context.begin_exchange();
-        self.token_by(&context, identity, audiences, None).await
+        self.token_by(&context, identity, audiences, None, Instant::now()).await
     }
 
     /// A token as the provider hands it out, its audience and times not checked: for looking at what is wrong with it.
@@ -154,8 +173,8 @@ impl Session {
     ) -> Result<Arc<IdToken>, Error> {
         let context = self.context.begin_exchange();
         let slot = self.slot(identity, audiences).await;
-        let mut held = slot.lock().await;
-        self.obtain(&context, identity, audiences, &mut held, None).await.map(|held| held.token)
+        let mut asked = slot.lock().await;
+        self.obtain(&context, identity, audiences, &mut asked.held, None).await.map(|held| held.token)
     }
 
     /// A token newer than `stale`, where the provider can issue again. The remembered one is replaced.
@@ -169,7 +188,7 @@ impl Session {
         stale: &IdToken,
     ) -> Result<Arc<IdToken>, Error> {
         let context = self.context.begin_exchange();
-        self.token_by(&context, identity, audiences, Some(stale)).await
+        self.token_by(&context, identity, audiences, Some(stale), Instant::now()).await
     }
 
     async fn token_by(
@@ -178,20 +197,40 @@ impl Session {
         identity: &BoundIdentity,
         audiences: &Audiences,
         stale: Option<&IdToken>,
+        since: Instant,
     ) -> Result<Arc<IdToken>, Error> {
         let slot = self.slot(identity, audiences).await;
-        let mut held = slot.lock().await;
-        let Held { token, is_checked } = self.obtain(context, identity, audiences, &mut held, stale).await?;
+        let mut asked = slot.lock().await;
+        // Whoever waited for an answer takes it, be it a refusal: a hundred targets do not ask a hundred times.
+        if let Some((at, error)) = &asked.failed
+            && *at >= since
+        {
+            return Err(error.clone());
+        }
+        let token = self.checked(context, identity, audiences, &mut asked.held, stale).await;
+        asked.failed = token.as_ref().err().map(|error| (Instant::now(), error.clone()));
+        token
+    }
+
+    async fn checked(
+        &self,
+        context: &Context,
+        identity: &BoundIdentity,
+        audiences: &Audiences,
+        slot: &mut Option<Held>,
+        stale: Option<&IdToken>,
+    ) -> Result<Arc<IdToken>, Error> {
+        let Held { token, is_checked } = self.obtain(context, identity, audiences, slot, stale).await?;
         if !is_checked {
             let section = format!("identities.{}", identity.name);
             let checked = token.check(context.host.now(), audiences).map_err(|error| error.in_section(&section));
             if checked.is_err() {
-                *held = None;
+                *slot = None;
             }
             for warning in checked? {
                 context.reporter.warn(&warning);
             }
-            *held = Some(Held { token: token.clone(), is_checked: true });
+            *slot = Some(Held { token: token.clone(), is_checked: true });
         }
         Ok(token)
     }
@@ -234,7 +273,7 @@ impl Session {
     /// # Errors
     /// Those of the token, of filling in claims, and of [`CloudTarget::exchange`].
     pub async fn exchange(&self, source: &dyn TargetSource) -> Result<Exchanged, Error> {
-        self.exchange_by(source, None).await
+        self.exchange_with(source, None, &Shared::default()).await
     }
 
     /// Exchanges for another resource than those that the target is configured for.
@@ -242,10 +281,15 @@ impl Session {
     /// # Errors
     /// As [`Session::exchange`], with those of [`CloudTarget::exchange_for`].
     pub async fn exchange_for(&self, source: &dyn TargetSource, resource: &str) -> Result<Exchanged, Error> {
-        self.exchange_by(source, Some(resource)).await
+        self.exchange_with(source, Some(resource), &Shared::default()).await
     }
 
-    async fn exchange_by(&self, source: &dyn TargetSource, resource: Option<&str>) -> Result<Exchanged, Error> {
+    async fn exchange_with(
+        &self,
+        source: &dyn TargetSource,
+        resource: Option<&str>,
+        shared: &Shared,
+    ) -> Result<Exchanged, Error> {
         let section = section(source);
         let identity = source.identity();
         let customary = identity.provider.customary_audience(&self.context);
@@ -254,15 +298,16 @@ impl Session {
         let started = Instant::now();
         let mut pause = Duration::from_secs(1);
         let mut stale: Option<Arc<IdToken>> = None;
+        let mut since = shared.since;
         loop {
             let context = self.context.begin_exchange();
-            let token = self.token_by(&context, identity, &audiences, stale.as_deref()).await?;
+            let token = self.token_by(&context, identity, &audiences, stale.as_deref(), since).await?;
             let target = source.bind(token.claims()).map_err(|error| error.in_section(&section))?;
-            let outcome = match resource {
-                None => target.exchange(&context, &token).await,
+            let exchanged = match resource {
+                None => shared.exchange(&context, identity, &target, &token, since).await,
                 Some(resource) => target.exchange_for(&context, &token, resource).await,
             };
-            let error = match outcome {
+            let error = match exchanged {
                 Ok(credentials) => {
                     credentials.secrets().for_each(|secret| (self.hide)(secret));
                     return Ok(Exchanged { name: source.name().to_owned(), target, token, credentials, renewal });
@@ -286,7 +331,24 @@ impl Session {
                 }
                 _ => return Err(error),
             }
+            since = Instant::now();
         }
+    }
+
+    /// Exchanges for all targets, as many at once as the session allows; the time of one begins when its turn comes. Targets
+    /// with one [`CloudTarget::exchange_key`] share an exchange. The results are in the order of the targets.
+    pub async fn exchange_each(&self, sources: &[Arc<dyn TargetSource>]) -> Vec<Result<Exchanged, Error>> {
+        let shared = Shared::default();
+        let turns = Semaphore::new(self.max_concurrency);
+        let one = |source: Arc<dyn TargetSource>| {
+            let (shared, turns) = (&shared, &turns);
+            async move {
+                // Nobody closes it.
+                let _turn = turns.acquire().await.ok();
+                self.exchange_with(source.as_ref(), None, shared).await
+            }
+        };
+        join_all(sources.iter().cloned().map(one)).await
     }
 
     /// Exchanges for all targets at once.
@@ -297,7 +359,7 @@ impl Session {
         self.permitted(sources)?;
         let mut done = Vec::new();
         let mut errors: Vec<Error> = Vec::new();
-        for result in join_all(sources.iter().map(|source| self.exchange(source.as_ref()))).await {
+        for result in self.exchange_each(sources).await {
             match result {
                 Ok(exchanged) => done.push(exchanged),
                 // One broken identity fails every target that needs it: say it once, unless the advice differs.
@@ -324,3 +386,6 @@ fn ended(token: &IdToken) -> Error {
 fn section(source: &dyn TargetSource) -> String {
     format!("targets.{}", source.name())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Placeholders in settings: `{env:NAME}`, `{claim:NAME}`, `{profile}`, `{target}`; `{{` is a literal brace.
+//! Placeholders in settings: `{env:NAME}`, `{claim:NAME}`, `{matrix:KEY}`, `{profile}`, `{target}`; `{{` is a literal brace.
 
 /// One piece of a text with placeholders.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub enum Part {
     Env(String),
     /// `{claim:NAME}`: a claim of the ID token.
     Claim(String),
+    /// `{matrix:KEY}`: a value of the matrix that made the target.
+    Matrix(String),
     /// `{profile}`: the profile's name.
     Profile,
     /// `{target}`: the target's name.
@@ -41,11 +43,12 @@ pub fn parse(text: &str) -> Result<Vec<Part>, String> {
         let part = match inside.split_once(':') {
             Some(("env", name)) if !name.is_empty() => Part::Env(name.to_owned()),
             Some(("claim", name)) if !name.is_empty() => Part::Claim(name.to_owned()),
+            Some(("matrix", key)) if !key.is_empty() => Part::Matrix(key.to_owned()),
             None if inside == "profile" => Part::Profile,
             None if inside == "target" => Part::Target,
             _ => {
                 return Err(format!(
-                    "`{{{inside}}}` is not a placeholder; there are {{env:NAME}}, {{claim:NAME}}, {{profile}} and {{target}}, and a literal brace is written `{{{{`"
+                    "`{{{inside}}}` is not a placeholder; there are {{env:NAME}}, {{claim:NAME}}, {{matrix:KEY}}, {{profile}} and {{target}}, and a literal brace is written `{{{{`"
                 ));
             }
         };
@@ -101,6 +104,7 @@ mod tests {
             ]
         );
         assert_eq!(parse("{profile}/{target}").unwrap(), [Part::Profile, Part::Text("/".into()), Part::Target]);
+        assert_eq!(parse("{matrix:account}").unwrap(), [Part::Matrix("account".into())]);
         assert_eq!(parse("").unwrap(), []);
         assert_eq!(
             parse("{claim:https://aws.amazon.com/x}").unwrap(),

@@ -12,6 +12,7 @@ use reqwest::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use url::Url;
 
 use crate::failure::Route;
+use crate::gate::Gates;
 use crate::proxy::ProxyRule;
 use crate::reroute::{Rerouting, rerouting};
 use crate::roots::{HostBundle, LayeredVerifier, RootSources};
@@ -39,6 +40,7 @@ pub struct Client {
     strangers: Strangers,
     env: Env,
     inner: OnceLock<Result<reqwest::Client, Error>>,
+    gates: Gates,
 }
 
 impl Client {
@@ -62,6 +64,7 @@ impl Client {
             strangers: Strangers::default(),
             env: env.clone(),
             inner: OnceLock::new(),
+            gates: Gates::default(),
         })
     }
 
@@ -235,26 +238,48 @@ async fn exchange(
 #[async_trait]
 impl Http for Client {
     async fn send(&self, request: &Request, deadline: Instant) -> Result<Response, Error> {
-        let mut tries = 0;
+        let host = &failure::host(request);
+        let (mut tries, mut counted) = (0, 0);
+        let mut seen = self.gates.answers(host);
         loop {
-            tries += 1;
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(failure::after_tries(failure::no_time_left(request), tries - 1));
+                return Err(failure::after_tries(failure::no_time_left(request), tries));
             }
+            let closed = self.gates.wait(host, Instant::now());
+            // Who cannot wait so long asks at once, so that the answer says why.
+            if !closed.is_zero() && closed < left {
+                tokio::time::sleep(closed).await;
+                continue;
+            }
+            tries += 1;
+            counted += 1;
+            let sent = Instant::now();
             let result = self.once(request, left).await;
-            let (again, throttled) = match &result {
-                Ok(response) => match (request.classify)(response) {
-                    Outcome::Final => (false, false),
-                    Outcome::Retry => (true, false),
-                    Outcome::Throttled => (true, true),
-                },
-                Err((_, passing)) => (*passing, false),
-            };
             let left = deadline.saturating_duration_since(Instant::now());
-            let pause = retry::pause(tries + 1, throttled, result.as_ref().ok(), SystemTime::now(), left);
-            match pause {
-                Some(pause) if again && tries < self.settings.max_tries => tokio::time::sleep(pause).await,
+            let outcome = match &result {
+                Ok(response) => (request.classify)(response),
+                Err((_, true)) => Outcome::Retry,
+                Err((_, false)) => Outcome::Final,
+            };
+            let again = match outcome {
+                Outcome::Final => None,
+                Outcome::Throttled => {
+                    let asked = result.as_ref().ok().and_then(|response| retry::asked(response, SystemTime::now()));
+                    self.gates.throttled(host, sent, Instant::now(), asked);
+                    // A host that serves others meanwhile will serve this one: it is a queue, not a failure.
+                    let answers = self.gates.answers(host);
+                    counted -= u32::from(answers > seen);
+                    seen = answers;
+                    Some(Duration::ZERO).filter(|_| self.gates.wait(host, Instant::now()) < left)
+                }
+                Outcome::Retry => retry::pause(counted + 1, result.as_ref().ok(), SystemTime::now(), left),
+            };
+            if outcome != Outcome::Throttled && result.is_ok() {
+                self.gates.answered(host);
+            }
+            match again {
+                Some(pause) if counted < self.settings.max_tries => tokio::time::sleep(pause).await,
                 _ => return result.map_err(|(error, _)| failure::after_tries(error, tries)),
             }
         }

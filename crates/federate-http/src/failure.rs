@@ -203,7 +203,8 @@ pub(crate) fn after_tries(error: Error, tries: u32) -> Error {
     error.with_cause(cause)
 }
 
-fn host(request: &Request) -> String {
+/// Host and, if it is not the usual one, port.
+pub(crate) fn host(request: &Request) -> String {
     let host = request.url.host_str().unwrap_or("(no host)");
     request.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

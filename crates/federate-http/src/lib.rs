@@ -5,6 +5,7 @@
 mod client;
 mod connections;
 mod failure;
+mod gate;
 mod proxy;
 mod reroute;
 mod retry;

@@ -1,26 +1,27 @@
-//! When to try again: exponential back-off with full jitter, never past the deadline.
+//! When to try again after a passing failure: exponential back-off with full jitter, never past the deadline. A host that
+//! throttles has its own pause, see [`crate::gate`].
 
 use std::time::{Duration, SystemTime};
 
 use federate_core::Response;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-const LONGEST: Duration = Duration::from_secs(5);
+/// The longest pause of our own choice.
+pub(crate) const LONGEST: Duration = Duration::from_secs(5);
 
 /// How long to wait before try number `next` (the second is 2). `None` where the server asks for more than `left`.
-pub(crate) fn pause(
-    next: u32,
-    throttled: bool,
-    response: Option<&Response>,
-    now: SystemTime,
-    left: Duration,
-) -> Option<Duration> {
-    let asked = response.and_then(|response| retry_after(response.header("retry-after")?, now));
-    let base = Duration::from_millis(if throttled { 500 } else { 200 });
+pub(crate) fn pause(next: u32, response: Option<&Response>, now: SystemTime, left: Duration) -> Option<Duration> {
+    let asked = response.and_then(|response| asked(response, now));
+    let base = Duration::from_millis(200);
     let ceiling = base.saturating_mul(1 << next.saturating_sub(2).min(10)).min(LONGEST);
     // A server that asks for no pause at all would otherwise be asked by everyone at once.
     let pause = ceiling.mul_f64(random_fraction()).max(asked.unwrap_or_default());
     (pause < left).then_some(pause)
+}
+
+/// What the answer asks for, if anything.
+pub(crate) fn asked(response: &Response, now: SystemTime) -> Option<Duration> {
+    retry_after(response.header("retry-after")?, now)
 }
 
 /// `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date.
@@ -32,7 +33,8 @@ fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     }
 }
 
-fn random_fraction() -> f64 {
+/// 0 to 1.
+pub(crate) fn random_fraction() -> f64 {
     let mut bytes = [0_u8; 4];
     // Without randomness the longest pause is the polite one.
     match SystemRandom::new().fill(&mut bytes) {
@@ -54,11 +56,11 @@ mod tests {
     #[test]
     fn grows_with_jitter_and_stays_below_its_ceiling() {
         for _ in 0..50 {
-            assert!(pause(2, false, None, SystemTime::now(), MINUTE).unwrap() <= Duration::from_millis(200));
-            assert!(pause(4, false, None, SystemTime::now(), MINUTE).unwrap() <= Duration::from_millis(800));
-            assert!(pause(40, true, None, SystemTime::now(), MINUTE).unwrap() <= LONGEST);
+            assert!(pause(2, None, SystemTime::now(), MINUTE).unwrap() <= Duration::from_millis(200));
+            assert!(pause(4, None, SystemTime::now(), MINUTE).unwrap() <= Duration::from_millis(800));
+            assert!(pause(40, None, SystemTime::now(), MINUTE).unwrap() <= LONGEST);
         }
-        let waits: Vec<_> = (0..50).filter_map(|_| pause(5, true, None, SystemTime::now(), MINUTE)).collect();
+        let waits: Vec<_> = (0..50).filter_map(|_| pause(6, None, SystemTime::now(), MINUTE)).collect();
         assert!(waits.iter().max() > waits.iter().min(), "jitter");
         assert!(waits.iter().any(|wait| *wait > Duration::from_millis(500)), "growth");
     }
@@ -66,15 +68,12 @@ mod tests {
     #[test]
     fn the_server_may_ask_for_a_time() {
         let now = httpdate::parse_http_date("Mon, 04 May 2026 10:00:00 GMT").unwrap();
-        assert_eq!(pause(2, false, Some(&asking("7")), now, MINUTE), Some(Duration::from_secs(7)));
-        assert_eq!(
-            pause(2, false, Some(&asking("Mon, 04 May 2026 10:00:09 GMT")), now, MINUTE),
-            Some(Duration::from_secs(9))
-        );
+        assert_eq!(pause(2, Some(&asking("7")), now, MINUTE), Some(Duration::from_secs(7)));
+        assert_eq!(pause(2, Some(&asking("Mon, 04 May 2026 10:00:09 GMT")), now, MINUTE), Some(Duration::from_secs(9)));
         for at_once in ["0", "Mon, 04 May 2026 09:00:00 GMT", "soon", "-1"] {
-            let pause = pause(2, false, Some(&asking(at_once)), now, MINUTE).unwrap();
+            let pause = pause(2, Some(&asking(at_once)), now, MINUTE).unwrap();
             assert!(pause <= Duration::from_millis(200), "{at_once}");
         }
-        assert_eq!(pause(2, false, Some(&asking("120")), now, MINUTE), None, "past the deadline");
+        assert_eq!(pause(2, Some(&asking("120")), now, MINUTE), None, "past the deadline");
     }
 }

@@ -1,9 +1,11 @@
 //! The provider itself.
 
+use std::time::SystemTime;
+
 use async_trait::async_trait;
 use federate_core::{
     Audiences, ClaimPattern, Context, Detection, Error, IdToken, IdentityAdapter, IdentityProvider, Issuer, Masking,
-    PlaceholderRule, Reach, Renewal, Request, Secret, codes,
+    PlaceholderRule, Reach, Renewal, Request, Secret, SectionEdge, codes,
 };
 use serde_json::Value as Json;
 use url::Url;
@@ -117,10 +119,29 @@ impl IdentityProvider for GitHub {
     }
 
     fn mask(&self, secret: &Secret) -> Masking {
-        let escape = |line: &str| line.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
         let lines = secret.reveal().lines().map(str::trim).filter(|line| !line.is_empty());
         Masking::Commands(lines.map(|line| format!("::add-mask::{}", escape(line))).collect())
     }
+
+    fn section(&self, edge: SectionEdge, title: &str, _now: SystemTime) -> Option<String> {
+        Some(match edge {
+            SectionEdge::Begin { .. } => {
+                format!("::group::{}", escape(&title.chars().filter(|c| !c.is_control()).collect::<String>()))
+            }
+            SectionEdge::End => "::endgroup::".to_owned(),
+        })
+    }
+
+    /// <https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands>: `::` after white space, and
+    /// the older form `##[` anywhere.
+    fn is_log_command(&self, line: &[u8]) -> bool {
+        line.trim_ascii_start().starts_with(b"::") || line.windows(3).any(|part| part == b"##[")
+    }
+}
+
+/// The data of a workflow command.
+fn escape(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 impl IdentityAdapter for GitHub {
@@ -225,6 +246,14 @@ mod tests {
         let error = github(None).token(&fixture.context, &Audiences::one("a")).await.unwrap_err();
         assert_eq!(error.code().name, "host-not-allowed");
         assert!(fixture.http.requests().is_empty());
+    }
+
+    #[test]
+    fn groups_and_commands_are_the_logs() {
+        let begin = github(None).section(SectionEdge::Begin { is_collapsed: true }, "a%b\n::x", SystemTime::now());
+        assert_eq!(begin.as_deref(), Some("::group::a%25b::x"));
+        assert!(github(None).is_log_command(b" ::add-mask::x") && github(None).is_log_command(b"x ##[group]y"));
+        assert!(!github(None).is_log_command(b"x ::add-mask::y"));
     }
 
     #[test]

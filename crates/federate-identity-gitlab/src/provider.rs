@@ -1,11 +1,11 @@
 //! The provider itself.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use federate_core::{
     Audiences, ClaimPattern, Context, Detection, Error, IdToken, IdentityAdapter, IdentityProvider, Issuer, Masking,
-    PlaceholderRule, Reach, Renewal, Request, Secret, codes,
+    PlaceholderRule, Reach, Renewal, Request, Secret, SectionEdge, codes, context::unix_seconds,
 };
 use serde_json::Value as Json;
 
@@ -101,6 +101,10 @@ impl IdentityProvider for GitLab {
     fn mask(&self, _secret: &Secret) -> Masking {
         Masking::Unsupported
     }
+
+    fn section(&self, edge: SectionEdge, title: &str, now: SystemTime) -> Option<String> {
+        Some(section(edge, title, unix_seconds(now)))
+    }
 }
 
 impl GitLab {
@@ -110,6 +114,21 @@ impl GitLab {
             Some(variable) => search::named(context, &issuer, variable, audiences),
             None => search::fitting(context, &issuer, audiences),
         }
+    }
+}
+
+/// <https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections>: the carriage return and the escape sequences
+/// belong to the marker, and hide it from people.
+fn section(edge: SectionEdge, title: &str, now: i64) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let name: String = title.chars().map(|c| if is_plain(c) { c } else { '-' }).collect();
+    match edge {
+        SectionEdge::Begin { is_collapsed } => {
+            let title: String = title.chars().filter(|c| !c.is_control()).collect();
+            let collapsed = if is_collapsed { "[collapsed=true]" } else { "" };
+            format!("\u{1b}[0Ksection_start:{now}:{name}{collapsed}\r\u{1b}[0K{title}")
+        }
+        SectionEdge::End => format!("\u{1b}[0Ksection_end:{now}:{name}\r\u{1b}[0K"),
     }
 }
 
@@ -207,6 +226,13 @@ mod tests {
             let left = gitlab(None).job_time_left(&fixture(variables, |_| false).context);
             assert_eq!(left.map(|left| left.as_secs()), expected, "{variables:?}");
         }
+    }
+
+    #[test]
+    fn sections_are_marked_as_the_log_wants_them() {
+        let begin = section(SectionEdge::Begin { is_collapsed: true }, "a b\u{1b}[1m", 1_777_888_800);
+        assert_eq!(begin, "\u{1b}[0Ksection_start:1777888800:a-b--1m[collapsed=true]\r\u{1b}[0Ka b[1m");
+        assert_eq!(section(SectionEdge::End, "member-1.x_y", 7), "\u{1b}[0Ksection_end:7:member-1.x_y\r\u{1b}[0K");
     }
 
     #[test]

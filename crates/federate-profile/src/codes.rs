@@ -26,5 +26,8 @@ codes! {
     TARGET_UNKNOWN = "target-unknown", "No target of the profile matches.";
     TARGET_UNCHOSEN = "target-unchosen", "The profile has several targets and none was chosen.";
     IDENTITY_UNKNOWN = "identity-unknown", "An identity is named that neither the profile nor federate has.";
+    MATRIX = "matrix-invalid", "A target's matrix cannot be read, or makes names that no target can have.";
+    MATRIX_FILE = "matrix-file", "A file that a matrix takes values from cannot be read, or has a bad row.";
+    TARGET_TWICE = "target-twice", "Two targets have the same name.";
     ENV_CREDENTIAL = "env-credential", "A placeholder names a variable that holds a credential.";
 }

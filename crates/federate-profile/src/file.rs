@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::codes;
-use crate::layer::{KeyPath, Layer, LayerKind};
+use crate::layer::{KeyPath, Layer, LayerKind, is_matrix_key};
 
 /// Reads a file. `Ok(None)` if it does not exist.
 pub(crate) fn read(path: &Path, kind: LayerKind, shown: &str) -> Result<Option<Layer>, Vec<Error>> {
@@ -41,8 +41,10 @@ pub(crate) fn parse(text: &str, kind: LayerKind, shown: &str) -> Result<Layer, V
         return Err(errors.iter().map(|error| syntax_error(text, shown, error)).collect());
     }
     let mut layer = Layer::new(kind, shown);
-    let mut reader = Reader { text, shown, places: Vec::new() };
+    let mut reader = Reader { text, shown, places: Vec::new(), matrix_keys: Vec::new() };
     layer.values = reader.table(table.get_ref(), &mut Vec::new());
+    reader.matrix_keys.sort();
+    layer.matrix_keys = reader.matrix_keys.into_iter().map(|(_, path)| path).collect();
     layer.places = reader.places.into_iter().collect();
     Ok(layer)
 }
@@ -65,6 +67,7 @@ struct Reader<'a> {
     text: &'a str,
     shown: &'a str,
     places: Vec<(KeyPath, String)>,
+    matrix_keys: Vec<(usize, KeyPath)>,
 }
 
 impl Reader<'_> {
@@ -73,6 +76,9 @@ impl Reader<'_> {
         for (key, value) in table.iter() {
             path.push(key.get_ref().to_string());
             self.note(key.span().start, path);
+            if is_matrix_key(path) {
+                self.matrix_keys.push((key.span().start, path.clone()));
+            }
             dict.insert(key.get_ref().to_string(), self.value(value, path));
             path.pop();
         }

@@ -49,12 +49,21 @@ pub(crate) struct Layer {
     pub(crate) values: Dict,
     /// Lines (from 1) of keys in files; in other layers the variable or flag.
     pub(crate) places: BTreeMap<KeyPath, String>,
+    /// The keys of matrices in the order in which they are written, which a table forgets.
+    pub(crate) matrix_keys: Vec<KeyPath>,
 }
 
 impl Layer {
     /// An empty layer.
     pub(crate) fn new(kind: LayerKind, shown: impl Into<String>) -> Self {
-        Self { kind, shown: shown.into(), path: None, values: Dict::new(), places: BTreeMap::new() }
+        Self {
+            kind,
+            shown: shown.into(),
+            path: None,
+            values: Dict::new(),
+            places: BTreeMap::new(),
+            matrix_keys: Vec::new(),
+        }
     }
 
     /// Where this layer sets the key, or the nearest table around it.
@@ -83,8 +92,14 @@ impl Layer {
             }
         }
         into(&mut self.values, path, value);
+        self.matrix_keys.extend((is_matrix_key(path)).then(|| path.to_vec()));
         self.places.insert(path.to_vec(), place);
     }
+}
+
+/// Is this `targets.NAME.matrix.KEY`?
+pub(crate) fn is_matrix_key(path: &[String]) -> bool {
+    path.len() == 4 && path[0] == "targets" && path[2] == "matrix"
 }
 
 /// A layer under its number, which is how the merged values know where they come from.

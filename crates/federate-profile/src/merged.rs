@@ -37,6 +37,21 @@ impl Merged {
         &self.layers
     }
 
+    /// The keys of a target's matrix, in the order in which the lowest layers write them.
+    pub(crate) fn matrix_keys(&self, target: &str) -> Vec<String> {
+        let written = self.layers.iter().flat_map(|layer| &layer.matrix_keys);
+        let mut keys: Vec<String> = Vec::new();
+        for key in written.filter(|path| path[1] == target).map(|path| path[3].clone()) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        let others = self.table(&["targets", target, "matrix"]).into_keys().filter(|key| !keys.contains(key));
+        let others: Vec<String> = others.collect();
+        keys.extend(others);
+        keys
+    }
+
     /// The value at the path.
     pub(crate) fn get(&self, path: &[&str]) -> Option<&Value> {
         path.iter().try_fold(&self.root, |value, key| match value {

@@ -68,18 +68,23 @@ pub(crate) struct Filling<'a> {
     pub(crate) claims: Option<&'a Claims>,
 }
 
-/// Checks that every placeholder stands where it may.
-pub(crate) fn check(registry: &Registry, rule: fn(&str) -> PlaceholderRule, section: &Value) -> Vec<Error> {
+/// Checks that every placeholder stands where it may. `matrix` has the keys of the section's matrix, if it has one.
+pub(crate) fn check(
+    registry: &Registry,
+    rule: fn(&str) -> PlaceholderRule,
+    section: &Value,
+    matrix: Option<&[String]>,
+) -> Vec<Error> {
     let mut errors = Vec::new();
     walk(section, &mut Vec::new(), &mut |path, text| {
-        if let Err(error) = check_text(registry, rule(&rule_key(path)), text) {
+        if let Err(error) = check_text(registry, rule(&rule_key(path)), text, matrix) {
             errors.push(error.with_setting(dotted(path)));
         }
     });
     errors
 }
 
-fn check_text(registry: &Registry, rule: PlaceholderRule, text: &str) -> Result<(), Error> {
+fn check_text(registry: &Registry, rule: PlaceholderRule, text: &str, matrix: Option<&[String]>) -> Result<(), Error> {
     if matches!(rule, PlaceholderRule::Raw) {
         return Ok(());
     }
@@ -101,10 +106,66 @@ fn check_text(registry: &Registry, rule: PlaceholderRule, text: &str) -> Result<
                 ));
             }
             (Part::Env(name), _) if known_credential(name) => return Err(credential(name)),
+            (Part::Matrix(key), _) => known_key(key, matrix)?,
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Is this a key of the section's matrix?
+///
+/// # Errors
+/// `placeholder-invalid`.
+pub(crate) fn known_key(key: &str, matrix: Option<&[String]>) -> Result<(), Error> {
+    let Some(keys) = matrix else {
+        let what = format!("`{{matrix:{key}}}` stands for a value of the target's matrix, and this target has none");
+        return Err(Error::new(&core_codes::PLACEHOLDER_INVALID, what)
+            .with_help(format!("write the value, or add it: matrix = {{ {key} = [\"…\"] }}")));
+    };
+    if keys.iter().any(|known| known == key) {
+        return Ok(());
+    }
+    let error = Error::new(&core_codes::PLACEHOLDER_INVALID, format!("the matrix has no `{key}`"));
+    Err(match nearest(key, keys.iter().map(String::as_str)) {
+        Some(near) => error.with_help(format!("did you mean `{{matrix:{near}}}`?")),
+        None => error.with_help(format!("it has {}", keys.join(", "))),
+    })
+}
+
+/// Fills `{matrix:…}` alone; what is left is read as a template again, so braces of the values are doubled.
+pub(crate) fn fill_matrix(
+    rule: fn(&str) -> PlaceholderRule,
+    section: &Value,
+    value: &dyn Fn(&str) -> Result<String, Error>,
+) -> Result<Value, Vec<Error>> {
+    let mut errors = Vec::new();
+    let filled = map(section, &mut Vec::new(), &mut |path, text| {
+        if matches!(rule(&rule_key(path)), PlaceholderRule::Raw) || !text.contains("{matrix:") {
+            return text.to_owned();
+        }
+        fill_matrix_text(text, value).unwrap_or_else(|error| {
+            errors.push(error.with_setting(dotted(path)));
+            text.to_owned()
+        })
+    });
+    if errors.is_empty() { Ok(filled) } else { Err(errors) }
+}
+
+/// As [`fill_matrix`], for one text.
+pub(crate) fn fill_matrix_text(text: &str, value: &dyn Fn(&str) -> Result<String, Error>) -> Result<String, Error> {
+    let parts = template::parse(text).map_err(|what| Error::new(&core_codes::PLACEHOLDER_INVALID, what))?;
+    parts
+        .iter()
+        .map(|part| match part {
+            Part::Text(text) => Ok(text.replace('{', "{{")),
+            Part::Matrix(key) => Ok(value(key)?.replace('{', "{{")),
+            Part::Env(name) => Ok(format!("{{env:{name}}}")),
+            Part::Claim(name) => Ok(format!("{{claim:{name}}}")),
+            Part::Profile => Ok("{profile}".to_owned()),
+            Part::Target => Ok("{target}".to_owned()),
+        })
+        .collect()
 }
 
 /// Fills the placeholders of a section.
@@ -142,6 +203,7 @@ fn fill_text(rule: PlaceholderRule, text: &str, filling: &Filling<'_>) -> Result
             Part::Env(name) => filled.push_str(&variable(filling.env, name)?),
             Part::Profile => filled.push_str(filling.profile),
             Part::Target => filled.push_str(filling.target),
+            Part::Matrix(key) => known_key(key, None)?,
             Part::Claim(name) => match filling.claims {
                 None => filled.push_str(&format!("{{claim:{name}}}")),
                 Some(claims) => filled.push_str(&claim(claims, name)?),
@@ -274,6 +336,15 @@ mod tests {
     }
 
     #[test]
+    fn values_of_a_matrix_are_not_read_again() {
+        let value = |key: &str| Ok(format!("<{key}:{{env:ROLE}}>"));
+        let filled = fill_matrix(rule, &section("x", "{matrix:a}-{claim:ref}-{{matrix:b}-{target}"), &value).unwrap();
+        assert_eq!(filled.find("x").unwrap().as_str().unwrap(), "<a:{{env:ROLE}>-{claim:ref}-{{matrix:b}-{target}");
+        let raw = fill_matrix(rule, &section("policy", "{\"a\": \"{matrix:a}\"}"), &value).unwrap();
+        assert_eq!(raw.find("policy").unwrap().as_str().unwrap(), "{\"a\": \"{matrix:a}\"}");
+    }
+
+    #[test]
     fn what_cannot_be_filled_is_an_error() {
         assert_eq!(filled("x", "{env:NOT_SET}", None).unwrap_err(), "env-unset");
         assert_eq!(filled("x", "{claim:reff}", Some(json!({"ref": "main"}))).unwrap_err(), "claim-unknown");
@@ -286,8 +357,12 @@ mod tests {
     #[test]
     fn placeholders_stand_only_where_they_may() {
         let check = |key: &str, text: &str| {
-            check(&registry(), rule, &section(key, text)).first().map(|error| error.what().to_owned())
+            let keys = ["account".to_owned()];
+            check(&registry(), rule, &section(key, text), Some(&keys)).first().map(|error| error.what().to_owned())
         };
+        assert_eq!(check("x", "{matrix:account}"), None);
+        assert!(check("x", "{matrix:acount}").unwrap().contains("no `acount`"));
+        assert!(check("endpoint", "https://{matrix:account}.test").unwrap().contains("no placeholder"));
         assert!(check("endpoint", "https://{env:HOST}").unwrap().contains("no placeholder"));
         assert!(check("role", "role/{claim:ref}").unwrap().contains("can choose its value"));
         assert_eq!(check("role", "role/{claim:project_id}"), None);

@@ -16,6 +16,7 @@ use crate::merged::Merged;
 use crate::policy::OwnersPolicy;
 use crate::registry::Registry;
 use crate::serve::ServeMode;
+use crate::targets::Made;
 use crate::trust::TrustSection;
 use crate::{codes, placeholders};
 
@@ -60,6 +61,8 @@ pub struct Profile {
     network: NetworkSettings,
     pub(crate) identities: BTreeMap<String, IdentitySection>,
     pub(crate) targets: BTreeMap<String, TargetSection>,
+    /// The targets that matrices make.
+    pub(crate) made: BTreeMap<String, Made>,
 }
 
 impl Profile {
@@ -69,7 +72,7 @@ impl Profile {
         directory: Option<PathBuf>,
         merged: Merged,
         owners: OwnersPolicy,
-        _options: &LoadOptions,
+        options: &LoadOptions,
         mut errors: Vec<Error>,
     ) -> Result<Self, Vec<Error>> {
         let mut profile = Self {
@@ -81,6 +84,7 @@ impl Profile {
             network: NetworkSettings::default(),
             identities: BTreeMap::new(),
             targets: BTreeMap::new(),
+            made: BTreeMap::new(),
         };
         let mut found = Vec::new();
         match extract(&Value::from(profile.merged.table(&["network"])), &|value| profile.is_text(value)) {
@@ -93,12 +97,7 @@ impl Profile {
                 Err(problems) => found.extend(within("identities", &name, problems)),
             }
         }
-        for (name, section) in profile.merged.table(&["targets"]) {
-            match profile.read_target(&name, &section) {
-                Ok(read) => drop(profile.targets.insert(name, read)),
-                Err(problems) => found.extend(within("targets", &name, problems)),
-            }
-        }
+        found.extend(profile.read_targets(options));
         if let Some(name) = profile.default_identity().filter(|name| name != "auto" && !profile.knows_identity(name)) {
             found.push(profile.unknown_identity(&name).with_setting("identity"));
         }
@@ -106,12 +105,12 @@ impl Profile {
         if errors.is_empty() { Ok(profile) } else { Err(errors) }
     }
 
-    fn is_text(&self, value: &Value) -> bool {
+    pub(crate) fn is_text(&self, value: &Value) -> bool {
         self.merged.layer_of(value).is_some_and(|layer| layer.kind.is_textual())
     }
 
     /// A path that a setting holds, from the folder of the file that declares it.
-    fn path_beside(&self, value: &Value, path: &str) -> PathBuf {
+    pub(crate) fn path_beside(&self, value: &Value, path: &str) -> PathBuf {
         let folder = self.merged.layer_of(value).and_then(|layer| layer.path.as_deref()).and_then(Path::parent);
         folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
     }
@@ -122,62 +121,9 @@ impl Profile {
         let kind = section_kind(name, &dict, &known).map_err(|error| vec![error])?;
         let Some(kind) = self.registry.identity(kind) else { return Err(Vec::new()) };
         let settings = without(dict, &["type"]);
-        let mut errors = placeholders::check(&self.registry, kind.rule, &settings);
+        let mut errors = placeholders::check(&self.registry, kind.rule, &settings, None);
         match (kind.build)(name, &settings, &|value| self.is_text(value)) {
             Ok((provider, shown)) if errors.is_empty() => Ok(IdentitySection { kind: kind.kind, shown, provider }),
-            Ok(_) => Err(errors),
-            Err(problems) => {
-                errors.extend(problems);
-                Err(errors)
-            }
-        }
-    }
-
-    fn read_target(&self, name: &str, section: &Value) -> Result<TargetSection, Vec<Error>> {
-        let dict = section.as_dict().cloned().unwrap_or_default();
-        let known: Vec<&str> = self.registry.targets().iter().map(|kind| kind.kind).collect();
-        let mut errors = Vec::new();
-        let identity = match dict.get("identity") {
-            None => None,
-            Some(Value::String(_, text)) if text == "auto" || self.knows_identity(text) => {
-                Some(text.clone()).filter(|text| text != "auto")
-            }
-            Some(Value::String(_, text)) => {
-                errors.push(self.unknown_identity(text).with_setting("identity"));
-                None
-            }
-            Some(_) => {
-                errors.push(
-                    Error::new(&codes::WRONG_TYPE, "`identity` must be a string")
-                        .with_setting("identity")
-                        .with_help("write it in quotes"),
-                );
-                None
-            }
-        };
-        let trust = match dict.get("trust") {
-            None => TrustSection::default(),
-            Some(trust) => {
-                crate::trust::read(trust, &|value, path| self.path_beside(value, path)).unwrap_or_else(|problems| {
-                    errors.extend(problems);
-                    TrustSection::default()
-                })
-            }
-        };
-        let kind = match section_kind(name, &dict, &known) {
-            Ok(kind) => self.registry.target(kind),
-            Err(error) => {
-                errors.push(error);
-                None
-            }
-        };
-        let Some(kind) = kind else { return Err(errors) };
-        let settings = without(dict, &["type", "identity", "trust"]);
-        errors.extend(placeholders::check(&self.registry, kind.rule, &settings));
-        match (kind.build)(name, &settings, &|value| self.is_text(value)) {
-            Ok((target, shown)) if errors.is_empty() => {
-                Ok(TargetSection { kind: kind.kind, identity, settings, shown, target, trust })
-            }
             Ok(_) => Err(errors),
             Err(problems) => {
                 errors.extend(problems);
@@ -303,7 +249,7 @@ impl Profile {
 
     /// Where a setting comes from.
     pub fn origin(&self, path: &str) -> Option<String> {
-        self.merged.origin(&undotted(path))
+        self.origin_of(&undotted(path))
     }
 
     /// The error with file and line of the setting that it names.
@@ -338,7 +284,7 @@ impl Profile {
         for (name, section) in &self.identities {
             defaults(&["identities", name], &section.shown);
         }
-        for (name, section) in &self.targets {
+        for (name, section) in self.targets.iter().filter(|(name, _)| !self.made.contains_key(*name)) {
             defaults(&["targets", name], &section.shown);
         }
         defaults(&["network"], &serde_json::to_value(&self.network).unwrap_or_default());
@@ -357,6 +303,11 @@ impl Profile {
                 }
             }
         }
+        for (name, made) in &self.made {
+            for one in self.effective_of(name, made) {
+                all.insert(one.path.clone(), one);
+            }
+        }
         all.into_values().collect()
     }
 }
@@ -371,12 +322,12 @@ impl std::fmt::Debug for Profile {
     }
 }
 
-fn within(table: &str, name: &str, problems: Vec<Error>) -> Vec<Error> {
+pub(crate) fn within(table: &str, name: &str, problems: Vec<Error>) -> Vec<Error> {
     let section = dotted(&[table.to_owned(), name.to_owned()]);
     problems.into_iter().map(|error| error.in_section(&section)).collect()
 }
 
-fn without(mut dict: Dict, keys: &[&str]) -> Value {
+pub(crate) fn without(mut dict: Dict, keys: &[&str]) -> Value {
     dict.retain(|key, _| !keys.contains(&key.as_str()));
     Value::from(dict)
 }

@@ -178,9 +178,10 @@ impl Registry {
             }
             ["targets", name] => {
                 let schema = self.target(kind.unwrap_or(name)).map(|kind| properties((kind.schema)()));
-                schema.unwrap_or_default().into_iter().chain(own(&["type", "identity", "trust"])).collect()
+                schema.unwrap_or_default().into_iter().chain(own(&["type", "identity", "trust", "matrix"])).collect()
             }
             ["targets", _, "trust"] => own(&["allow"]),
+            ["targets", _, "matrix"] => own(&["file", "name"]),
             _ => Vec::new(),
         }
     }

@@ -14,6 +14,26 @@ pub fn schema(registry: &Registry) -> Json {
         registry.targets().iter().map(|kind| (kind.kind, kind.summary, (kind.schema)())).collect();
     let target_keys = json!({
         "identity": { "type": "string", "description": "Who vouches for the job at this target: a name of [identities.*], an adapter, or `auto`. Default: the profile's `identity`." },
+        "matrix": {
+            "type": "object",
+            "description": "Makes many targets of this table: every combination of the values, `{matrix:KEY}` standing for each. They are called by the table's name and the values, in the order of the keys: `member-111122223333-eu-west-1`. Any other key is a list of values, or a table with `file` and, if it is not called like the key, `column`.",
+            "properties": {
+                "file": { "type": "string", "description": "A .csv file whose header names the keys, or a .json list of objects: one row a target. From the folder of the layer. A column `name` alone stands in the targets' names." },
+                "name": { "type": "string", "description": "What the targets' names are made of: `{matrix:account}`. Default: the column `name` of the file, else all its columns, and the other keys." },
+            },
+            "additionalProperties": {
+                "anyOf": [
+                    { "type": "array", "items": { "type": ["string", "integer"] } },
+                    { "type": ["string", "integer"] },
+                    {
+                        "type": "object",
+                        "required": ["file"],
+                        "additionalProperties": false,
+                        "properties": { "file": { "type": "string" }, "column": { "type": "string" } },
+                    },
+                ],
+            },
+        },
         "trust": {
             "type": "object",
             "description": "Who is meant to get in.",

@@ -1,5 +1,6 @@
 //! From a profile to targets that can be exchanged.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use federate_core::suggest::nearest;
@@ -39,24 +40,18 @@ impl Profile {
                         &codes::TARGET_UNCHOSEN,
                         "the profile has several targets, and none was chosen",
                     )
-                    .with_help(format!("choose with -t among {}, or set `default_targets`", all.join(", "))));
+                    .with_help(format!("choose with -t among {}, or set `default_targets`", some_of(&all))));
                 }
             }
         } else {
             (patterns.to_vec(), None)
         };
         let mut chosen: Vec<String> = Vec::new();
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
         for pattern in &patterns {
-            let before = chosen.len();
-            let matched: Vec<&&str> = all.iter().filter(|name| glob(pattern, name)).collect();
-            chosen.extend(
-                matched
-                    .iter()
-                    .filter(|name| !chosen.iter().any(|known| known == **name))
-                    .map(|name| (**name).to_owned())
-                    .collect::<Vec<_>>(),
-            );
-            if matched.is_empty() && chosen.len() == before {
+            let matched: Vec<&str> = all.iter().copied().filter(|name| glob(pattern, name)).collect();
+            chosen.extend(matched.iter().filter(|name| seen.insert(name)).map(|name| (*name).to_owned()));
+            if matched.is_empty() {
                 let mut error = Error::new(
                     &codes::TARGET_UNKNOWN,
                     format!("no target of the profile {} matches `{pattern}`", self.label()),
@@ -65,11 +60,11 @@ impl Profile {
                     error = error.with_origin(origin.clone());
                 }
                 return Err(match nearest(pattern, all.iter().copied()) {
-                    Some(near) => error.with_help(format!("did you mean `{near}`?")),
-                    None => error.with_help(format!(
-                        "there are {}",
-                        if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+                    _ if self.matrices().contains_key(pattern.as_str()) => error.with_help(format!(
+                        "`{pattern}` is a matrix; its targets are chosen like `{pattern}-*` (in quotes)"
                     )),
+                    Some(near) => error.with_help(format!("did you mean `{near}`?")),
+                    None => error.with_help(format!("there are {}", some_of(&all))),
                 });
             }
         }
@@ -240,7 +235,8 @@ impl Profile {
             .iter()
             .enumerate()
         {
-            let place = format!("targets.{}.trust.allow.{index}", crate::layer::dotted(&[target.to_owned()]));
+            let table = crate::layer::dotted(&[self.table_of(target).to_owned()]);
+            let place = format!("targets.{table}.trust.allow.{index}");
             let mut keys = entry.as_object().cloned().unwrap_or_default();
             let name = keys.remove("identity");
             let name = name.as_ref().and_then(|name| name.as_str()).unwrap_or_default();
@@ -300,6 +296,16 @@ impl TargetSource for Source {
     }
 }
 
+/// A list of names that may be long.
+fn some_of(names: &[&str]) -> String {
+    const SHOWN: usize = 20;
+    match names.len() {
+        0 => "none".to_owned(),
+        count if count > SHOWN + 5 => format!("{} and {} more", names[..SHOWN].join(", "), count - SHOWN),
+        _ => names.join(", "),
+    }
+}
+
 /// `*` is any run of characters, `?` any one.
 fn glob(pattern: &str, text: &str) -> bool {
     fn from(pattern: &[char], text: &[char]) -> bool {
@@ -321,8 +327,11 @@ impl Profile {
     pub(crate) fn problems_of_trust(&self, options: &crate::load::LoadOptions) -> Vec<Error> {
         let context = self.offline(options);
         let names: Vec<String> = self.target_names().into_iter().map(str::to_owned).collect();
+        // The targets of a matrix have one list.
+        let mut seen = BTreeSet::new();
         names
             .iter()
+            .filter(|name| seen.insert(self.table_of(name)))
             .filter_map(|name| self.allow(&context, name).err())
             .flatten()
             .map(|error| self.locate(error))

@@ -23,6 +23,7 @@ mod stage;
 mod sts;
 #[cfg(test)]
 mod testing;
+mod throttle;
 mod tls;
 mod trust;
 mod web_identity;

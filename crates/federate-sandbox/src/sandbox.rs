@@ -16,6 +16,7 @@ use crate::keys::SigningKey;
 use crate::random::Random;
 use crate::report::Event;
 use crate::stage::SandboxTarget;
+use crate::throttle::Throttle;
 use crate::tls::ServerCertificate;
 use crate::world::World;
 
@@ -30,6 +31,8 @@ pub struct Options {
     pub job: Job,
     /// How long what is handed out lives.
     pub lifetimes: Lifetimes,
+    /// Which part of the calls to the clouds is throttled, 0 to 1.
+    pub throttle: f64,
     /// A private directory for the certificate and the job's files; the caller removes it.
     pub directory: PathBuf,
 }
@@ -89,6 +92,7 @@ impl Sandbox {
             credential_lifetime: options.lifetimes.credentials,
             clock: Arc::new(SystemTime::now),
             events,
+            throttle: Throttle::new(options.throttle),
         };
         let environment = environment(&world, &ca_file, &options.directory, options.job.token_env.as_deref())?;
         Ok(Self { server, certificate, world: Arc::new(world), ca_file, environment })
@@ -200,6 +204,7 @@ mod tests {
             targets: vec![aws_target("aws"), azure_target("azure")],
             job: Job { ci: ci.to_owned(), issuer: None, claims: Vec::new(), token_env: None },
             lifetimes: Lifetimes::default(),
+            throttle: 0.0,
             directory: directory.to_owned(),
         }
     }

@@ -14,6 +14,7 @@ use crate::keys::SigningKey;
 use crate::random::Random;
 use crate::report::Reply;
 use crate::stage::SandboxTarget;
+use crate::throttle::Throttle;
 use crate::world::World;
 
 pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/deploy";
@@ -102,6 +103,7 @@ pub(crate) fn world_of(
         credential_lifetime: None,
         clock: Arc::new(|| SystemTime::UNIX_EPOCH + Duration::from_secs(NOW)),
         events: Arc::new(|_| {}),
+        throttle: Throttle::default(),
     }
 }
 

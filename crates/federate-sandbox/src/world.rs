@@ -14,6 +14,7 @@ use crate::random::Random;
 use crate::report::{Event, Reply};
 use crate::sessions::Session;
 use crate::stage::SandboxTarget;
+use crate::throttle::Throttle;
 use crate::{entra, issuer, resource_manager, sts};
 
 /// Everything that the parts of one sandbox share; two sandboxes share nothing.
@@ -31,6 +32,7 @@ pub(crate) struct World {
     pub(crate) credential_lifetime: Option<Duration>,
     pub(crate) clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
     pub(crate) events: Arc<dyn Fn(Event) + Send + Sync>,
+    pub(crate) throttle: Throttle,
 }
 
 impl World {
@@ -49,11 +51,14 @@ impl World {
 
     /// Answers one request.
     pub(crate) fn reply(&self, request: &Incoming) -> Reply {
-        if request.method == "POST" && request.form().iter().any(|(name, _)| name == "Action") {
-            return sts::reply(self, request);
+        if request.method == "POST"
+            && let Some((_, action)) = request.form().iter().find(|(name, _)| name == "Action")
+        {
+            return self.throttle.sts(self, action).unwrap_or_else(|| sts::reply(self, request));
         }
         issuer::reply(self, request)
             .or_else(|| resource_manager::reply(self, request))
+            .or_else(|| self.throttle.entra(self, request))
             .or_else(|| entra::reply(self, request))
             .unwrap_or_else(|| nobody(request))
     }

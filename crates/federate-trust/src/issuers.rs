@@ -117,6 +117,39 @@ impl Provider {
     }
 }
 
+/// Hosts of services that sign their tokens under another name.
+const OTHER_HOSTS: &[&str] = &[
+    "github.com",
+    "api.github.com",
+    "vstoken.actions.githubusercontent.com",
+    "www.gitlab.com",
+    "bitbucket.org",
+    "circleci.com",
+    "app.circleci.com",
+    "buildkite.com",
+    "terraform.io",
+    "www.terraform.io",
+];
+
+/// Can this be the `iss` of a token? Known issuers are known to the letter: a slash too many or too few, another scheme,
+/// a discovery document's path, the service's web site.
+pub fn can_be_iss(issuer: &str) -> bool {
+    let Some(name) = issuer.strip_prefix("https://") else { return false };
+    let (host, path) = name.split_once('/').map_or((name, None), |(host, path)| (host, Some(path)));
+    let is_aks = host.ends_with(".oic.prod-aks.azure.com");
+    let has_slash = name.ends_with('/');
+    let is_known = Provider::new(issuer.trim_end_matches('/')).family() != Family::Other;
+    let is_wrong = name.is_empty()
+        || name.contains("/.well-known/")
+        || host.bytes().any(|byte| byte.is_ascii_uppercase())
+        || (is_aks && !has_slash)
+        || (is_known && !is_aks && has_slash)
+        || OTHER_HOSTS.contains(&host)
+        || (host == "oidc.circleci.com" && !path.is_some_and(|path| path.starts_with("org/")))
+        || (host == "gitlab.com" && path.is_some());
+    !is_wrong
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +168,25 @@ mod tests {
         ] {
             let provider = Provider::new(issuer);
             assert_eq!((provider.family(), provider.is_shared()), (family, is_shared), "{issuer}");
+        }
+    }
+
+    #[test]
+    fn issuers_are_known_to_the_letter() {
+        for issuer in ["https://gitlab.com", "https://larkspur.eu.auth0.com/", "https://idp.example.com/a"] {
+            assert!(can_be_iss(issuer), "{issuer}");
+        }
+        for issuer in [
+            "https://gitlab.com/",
+            "http://gitlab.com",
+            "https://GitLab.com",
+            "https://github.com",
+            "https://oidc.circleci.com",
+            "https://idp.example.com/.well-known/openid-configuration",
+            "gitlab.com",
+            "https://",
+        ] {
+            assert!(!can_be_iss(issuer), "{issuer}");
         }
     }
 }

@@ -16,7 +16,7 @@ pub use codes::{ALL as CODES, TRUST_DOCUMENT};
 pub use finding::{Finding, Rule, Severity};
 pub use glob::Glob;
 pub use grant::{Grant, Pin};
-pub use issuers::{Family, Provider};
+pub use issuers::{Family, Provider, can_be_iss};
 pub use model::{Job, Located, TrustDocument, TrustModel, walk};
 pub use subject::{Gap, Reach, analyse, immutable_form};
 pub use verdict::{Check, Decision, Effect, StatementVerdict, Verdict};

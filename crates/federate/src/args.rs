@@ -9,8 +9,10 @@ use federate_core::{Error, HumanDuration, codes};
 use crate::formats::Format;
 use crate::report::{Failure, Output};
 
+mod each;
 mod trust;
 
+pub(crate) use each::{Each, Grouping};
 pub(crate) use trust::{Explain, Graph, GraphFormat, Level, Lint, Trust, TrustTest};
 
 /// A CI job becomes someone in a cloud, without a stored key.
@@ -82,6 +84,8 @@ pub(crate) struct Targets {
 pub(crate) enum Command {
     /// Run a command with the credentials in its environment only.
     Exec(Exec),
+    /// Run a command once for each target, with that target's credentials only.
+    Each(Each),
     /// Print the variables for a shell or a CI system.
     Env(Env),
     /// Print credentials as AWS SDKs want them of a `credential_process`.
@@ -149,9 +153,7 @@ pub(crate) enum ReferencePage {
 
 /// How a child is prepared.
 #[derive(Clone, Debug, Default, Args)]
-pub(crate) struct Exec {
-    #[command(flatten)]
-    pub(crate) targets: Targets,
+pub(crate) struct Preparation {
     /// Keep variables that outrank or contradict the new credentials.
     #[arg(long, env = "FEDERATE_KEEP_ENV")]
     pub(crate) keep_env: bool,
@@ -161,6 +163,14 @@ pub(crate) struct Exec {
     /// Log the az CLI in as well, under a private AZURE_CONFIG_DIR.
     #[arg(long, env = "FEDERATE_AZ_LOGIN")]
     pub(crate) az_login: bool,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Exec {
+    #[command(flatten)]
+    pub(crate) targets: Targets,
+    #[command(flatten)]
+    pub(crate) preparation: Preparation,
     /// Hand the credentials over by an endpoint on loopback that keeps them fresh while the command runs.
     #[arg(long, env = "FEDERATE_SERVE")]
     pub(crate) serve: bool,
@@ -277,6 +287,9 @@ pub(crate) struct Sandbox {
     /// Let this trust configuration decide about a target, as the cloud would: `aws=trust/deploy.json`.
     #[arg(long, env = "FEDERATE_TRUST", value_delimiter = '\n', value_name = "TARGET=FILE")]
     pub(crate) trust: Vec<String>,
+    /// Let the clouds throttle this part of the calls: `0.5` every other one.
+    #[arg(long, env = "FEDERATE_THROTTLE", value_name = "FRACTION", default_value_t = 0.0, value_parser = fraction)]
+    pub(crate) throttle: f64,
     /// Show a guided run of the main job, step by step, and end.
     #[arg(long, env = "FEDERATE_TOUR", conflicts_with = "command")]
     pub(crate) tour: bool,
@@ -295,6 +308,15 @@ pub(crate) struct Sandbox {
     /// The command to run as the job; without one, serve until interrupted.
     #[arg(last = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,
+}
+
+/// A part of a whole.
+#[cfg(feature = "sandbox")]
+fn fraction(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(part) if (0.0..=1.0).contains(&part) => Ok(part),
+        _ => Err("write a number from 0 to 1, like 0.5".to_owned()),
+    }
 }
 
 /// Why the command line was not taken.
@@ -349,8 +371,8 @@ fn refusal(error: &clap::Error, arguments: &[OsString]) -> Refusal {
     let runs_child = texts
         .iter()
         .skip(1)
-        .find(|text| ["exec", "sandbox"].contains(text) || is_command(text))
-        .is_some_and(|text| ["exec", "sandbox"].contains(text));
+        .find(|text| is_command(text))
+        .is_some_and(|text| ["exec", "each", "sandbox"].contains(text));
     Refusal::Usage(if runs_child { failure.with_exit_code(125) } else { failure })
 }
 

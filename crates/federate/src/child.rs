@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
+use std::sync::Arc;
 
-use federate_core::{Argument, ChildEnv, ChildValue, Env, Error, NamePattern, Secret, Session, SetupCommand, codes};
+use federate_core::{
+    Argument, ChildEnv, ChildValue, Env, Error, IdToken, NamePattern, Renewal, Secret, Session, SetupCommand,
+    TargetSource, codes,
+};
+use tokio::sync::oneshot;
 
 use crate::bound;
-use crate::files::{Files, Handed};
+use crate::files::Files;
 use crate::private::PrivateDirectory;
 use crate::report::Failure;
 use crate::signals::{SignalGuard, exit_code};
@@ -48,7 +53,7 @@ impl Variables {
     /// Removes every variable whose value is a JWT: a real job's tokens, whatever their names.
     #[cfg(feature = "sandbox")]
     pub(crate) fn remove_tokens(&mut self) {
-        self.0.retain(|_, value| !value.to_str().is_some_and(federate_core::IdToken::looks_like_one));
+        self.0.retain(|_, value| !value.to_str().is_some_and(IdToken::looks_like_one));
     }
 
     /// One variable's value.
@@ -137,6 +142,75 @@ fn comparable(value: &ChildValue) -> String {
     }
 }
 
+/// A target, the token that it was exchanged with, and whether another can be had.
+pub(crate) type Holder = (Arc<dyn TargetSource>, Arc<IdToken>, Renewal);
+
+/// How a setup command is started, its output being federate's business; its end comes through the channel.
+pub(crate) type Spawn<'a> = &'a dyn Fn(&mut Command) -> std::io::Result<oneshot::Receiver<ExitStatus>>;
+
+/// A child that could be started now. Its private files go when this does.
+pub(crate) struct Prepared {
+    pub(crate) variables: Variables,
+    directory: Option<PrivateDirectory>,
+    files: Files,
+}
+
+impl Prepared {
+    /// Keeps token files fresh; never ends.
+    pub(crate) async fn keep(&mut self, session: &Session) {
+        match &self.directory {
+            Some(directory) => self.files.keep_fresh(session, directory).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Makes the private files and runs what has to run first. `None` where a signal came meanwhile.
+pub(crate) async fn prepare(
+    session: &Session,
+    guard: &SignalGuard,
+    mut variables: Variables,
+    surroundings: ChildEnv,
+    sources: &[Holder],
+    spawn: Spawn<'_>,
+) -> Result<Option<Prepared>, Failure> {
+    if surroundings.files.is_empty() && surroundings.setup.is_empty() {
+        set_all(&mut variables, &surroundings, &BTreeMap::new());
+        return Ok(Some(Prepared { variables, directory: None, files: Files::default() }));
+    }
+    let directory = PrivateDirectory::create(&session.context().env)
+        .map_err(|error| file_failure("the private directory cannot be made", &error))?;
+    let files = Files::place(&directory, &surroundings, sources)?;
+    set_all(&mut variables, &surroundings, &files.paths);
+    let is_set_up = set_up_all(guard, &variables, &surroundings.setup, &files.paths, spawn).await?;
+    Ok(is_set_up.then_some(Prepared { variables, directory: Some(directory), files }))
+}
+
+/// Runs the commands that have to run first. `false` where a signal came meanwhile.
+pub(crate) async fn set_up_all(
+    guard: &SignalGuard,
+    variables: &Variables,
+    commands: &[SetupCommand],
+    paths: &BTreeMap<String, PathBuf>,
+    spawn: Spawn<'_>,
+) -> Result<bool, Failure> {
+    for setup in commands {
+        let code = set_up(variables, setup, paths, spawn).await?;
+        if guard.interrupted().is_some() {
+            return Ok(false);
+        }
+        if code != 0 {
+            return Err(Error::new(
+                &SETUP_FAILED,
+                format!("`{}` failed with exit code {code}, so the command was not run", setup.what),
+            )
+            .with_help("its own message stands above")
+            .into());
+        }
+    }
+    Ok(true)
+}
+
 /// Runs the command in these surroundings and returns its exit code.
 ///
 /// Replaces this process where nothing has to be kept or removed; supervises otherwise.
@@ -144,12 +218,11 @@ pub(crate) async fn run(
     session: &Session,
     mut variables: Variables,
     surroundings: ChildEnv,
-    handed: &[Handed],
+    sources: &[Holder],
     command: &[OsString],
 ) -> Result<u8, Failure> {
-    let (program, arguments) =
-        command.split_first().ok_or_else(|| Error::new(&codes::USAGE, "there is no command to run"))?;
     if surroundings.files.is_empty() && surroundings.setup.is_empty() {
+        let (program, arguments) = words(command)?;
         set_all(&mut variables, &surroundings, &BTreeMap::new());
         let error = variables.command(program).args(arguments).exec();
         return Err(start_failure(program, &error));
@@ -157,7 +230,16 @@ pub(crate) async fn run(
     let guard = SignalGuard::install().map_err(|error| file_failure("signals cannot be taken", &error))?;
     let directory = PrivateDirectory::create(&session.context().env)
         .map_err(|error| file_failure("the private directory cannot be made", &error))?;
-    supervise(&guard, &directory, session, variables, surroundings, handed, command, std::future::pending()).await
+    supervise(&guard, &directory, session, variables, surroundings, sources, command, std::future::pending()).await
+}
+
+fn words(command: &[OsString]) -> Result<(&OsString, &[OsString]), Error> {
+    command.split_first().ok_or_else(|| Error::new(&codes::USAGE, "there is no command to run"))
+}
+
+/// The exit code after a signal that came before the command could run.
+pub(crate) fn interrupted(guard: &SignalGuard) -> u8 {
+    u8::try_from(128 + guard.interrupted().unwrap_or_default()).unwrap_or(u8::MAX)
 }
 
 /// Runs the command as a child of this process, with private files that go when it ends. `beside` runs meanwhile, from
@@ -169,18 +251,19 @@ pub(crate) async fn supervise(
     session: &Session,
     mut variables: Variables,
     surroundings: ChildEnv,
-    handed: &[Handed],
+    sources: &[Holder],
     command: &[OsString],
     beside: impl Future<Output = ()>,
 ) -> Result<u8, Failure> {
-    let (program, arguments) =
-        command.split_first().ok_or_else(|| Error::new(&codes::USAGE, "there is no command to run"))?;
-    let mut files = Files::place(directory, &surroundings, handed)?;
+    let (program, arguments) = words(command)?;
+    let mut files = Files::place(directory, &surroundings, sources)?;
     set_all(&mut variables, &surroundings, &files.paths);
     let paths = files.paths.clone();
     let work = async {
-        if let Some(code) = prepare_all(guard, &variables, &surroundings.setup, &paths).await? {
-            return Ok(code);
+        // Only the result of the person's own command belongs on stdout.
+        let spawn = |command: &mut Command| guard.spawn(command.stdout(std::io::stderr()));
+        if !set_up_all(guard, &variables, &surroundings.setup, &paths, &spawn).await? {
+            return Ok(interrupted(guard));
         }
         let ended = bound::command(&variables, program, arguments).and_then(|mut command| guard.spawn(&mut command));
         let ended = ended.map_err(|error| start_failure(program, &error))?;
@@ -193,30 +276,6 @@ pub(crate) async fn supervise(
     }
 }
 
-/// Runs the setup commands; the exit code if a signal ended them.
-pub(crate) async fn prepare_all(
-    guard: &SignalGuard,
-    variables: &Variables,
-    setup: &[SetupCommand],
-    paths: &BTreeMap<String, PathBuf>,
-) -> Result<Option<u8>, Failure> {
-    for setup in setup {
-        let code = prepare(guard, variables, setup, paths).await?;
-        if let Some(signal) = guard.interrupted() {
-            return Ok(Some(u8::try_from(128 + signal).unwrap_or(u8::MAX)));
-        }
-        if code != 0 {
-            return Err(Error::new(
-                &SETUP_FAILED,
-                format!("`{}` failed with exit code {code}, so the command was not run", setup.what),
-            )
-            .with_help("its own message stands above")
-            .into());
-        }
-    }
-    Ok(None)
-}
-
 pub(crate) fn set_all(variables: &mut Variables, surroundings: &ChildEnv, paths: &BTreeMap<String, PathBuf>) {
     for (name, value) in &surroundings.set {
         match value {
@@ -227,11 +286,11 @@ pub(crate) fn set_all(variables: &mut Variables, surroundings: &ChildEnv, paths:
     }
 }
 
-async fn prepare(
-    guard: &SignalGuard,
+async fn set_up(
     variables: &Variables,
     setup: &SetupCommand,
     paths: &BTreeMap<String, PathBuf>,
+    spawn: Spawn<'_>,
 ) -> Result<u8, Failure> {
     let path = |id: &String| paths.get(id).map(|path| path.clone().into_os_string()).unwrap_or_default();
     let arguments = setup.arguments.iter().map(|argument| match argument {
@@ -245,9 +304,8 @@ async fn prepare(
     });
     let program = OsString::from(&setup.program);
     let mut command = variables.command(&program);
-    // Only the result of the person's own command belongs on stdout.
-    command.args(arguments).stdin(std::process::Stdio::null()).stdout(std::io::stderr());
-    let ended = guard.spawn(&mut command).map_err(|error| start_failure(&program, &error))?;
+    command.args(arguments).stdin(std::process::Stdio::null());
+    let ended = spawn(&mut command).map_err(|error| start_failure(&program, &error))?;
     ended.await.map(exit_code).map_err(|_| Error::new(&codes::USAGE, format!("`{}` was lost", setup.what)).into())
 }
 

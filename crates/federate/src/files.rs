@@ -7,12 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use federate_core::{ChildEnv, FileContent, IdToken, Renewal, Session, TargetSource};
 
-use crate::child::file_failure;
+use crate::child::{Holder, file_failure};
 use crate::private::PrivateDirectory;
 use crate::report::Failure;
-
-/// A selected target, the token that it was exchanged with, and whether another one can be had.
-pub(crate) type Handed = (Arc<dyn TargetSource>, Arc<IdToken>, Renewal);
 
 /// A token file that has to be kept fresh.
 struct Renewed {
@@ -22,6 +19,7 @@ struct Renewed {
 }
 
 /// The files, written.
+#[derive(Default)]
 pub(crate) struct Files {
     /// Where each is, by its id.
     pub(crate) paths: BTreeMap<String, PathBuf>,
@@ -33,7 +31,7 @@ impl Files {
     pub(crate) fn place(
         directory: &PrivateDirectory,
         surroundings: &ChildEnv,
-        handed: &[Handed],
+        holders: &[Holder],
     ) -> Result<Self, Failure> {
         let mut files = Self { paths: BTreeMap::new(), renewed: Vec::new() };
         for file in &surroundings.files {
@@ -42,7 +40,7 @@ impl Files {
                 FileContent::Text(content) => directory.write(&file.name, content),
                 FileContent::IdToken { target, token } => {
                     if let Some((source, token, Renewal::Again(_))) =
-                        handed.iter().find(|(source, ..)| source.name() == target)
+                        holders.iter().find(|(source, ..)| source.name() == target)
                     {
                         files.renewed.push(Renewed {
                             file: file.name.clone(),

@@ -13,5 +13,5 @@ pub(crate) fn registry() -> Registry {
 
 /// How each cloud trusts.
 pub(crate) fn trust_models() -> &'static [&'static dyn federate_trust::TrustModel] {
-    &[&federate_cloud_aws::AwsTrust, &federate_cloud_azure::AzureTrust]
+    &[&federate_cloud_aws::AwsTrust, &federate_cloud_azure::AzureTrust, &federate_cloud_gcp::GcpTrust]
 }

@@ -57,6 +57,11 @@ impl Failure {
         self
     }
 
+    /// The first of the errors.
+    pub(crate) fn first(&self) -> Option<&Error> {
+        self.errors.first()
+    }
+
     /// The process's exit code: the one that was set, else the gravest category's.
     pub(crate) fn exit_code(&self) -> u8 {
         // Usage first: what the person can mend at once outranks what followed from it.
@@ -78,18 +83,9 @@ impl Failure {
 
     fn json(&self, exit_code: u8) -> Json {
         let object = |error: &Error| {
-            json!({
-                "code": error.code().name,
-                "category": error.category().exit_code(),
-                "message": error.what(),
-                "cause": error.cause(),
-                "origin": error.origin(),
-                "setting": error.setting(),
-                "help": (!error.help().is_empty()).then(|| error.help().join("\n")),
-                "exit_code": exit_code,
-                "cloud_code": error.cloud_code(),
-                "request_id": error.request_id(),
-            })
+            let mut object = error_json(error);
+            object["exit_code"] = exit_code.into();
+            object
         };
         let mut first = self.errors.first().map_or_else(|| json!({}), object);
         if self.errors.len() > 1 {
@@ -97,6 +93,21 @@ impl Failure {
         }
         json!({ "error": first })
     }
+}
+
+/// One error for programs, but for the exit code that it makes.
+pub(crate) fn error_json(error: &Error) -> Json {
+    json!({
+        "code": error.code().name,
+        "category": error.category().exit_code(),
+        "message": error.what(),
+        "cause": error.cause(),
+        "origin": error.origin(),
+        "setting": error.setting(),
+        "help": (!error.help().is_empty()).then(|| error.help().join("\n")),
+        "cloud_code": error.cloud_code(),
+        "request_id": error.request_id(),
+    })
 }
 
 impl From<Error> for Failure {
@@ -111,7 +122,8 @@ impl From<Vec<Error>> for Failure {
     }
 }
 
-fn text(error: &Error) -> String {
+/// An error for people.
+pub(crate) fn text(error: &Error) -> String {
     let (red, bold) = (Style::new().fg_color(Some(AnsiColor::Red.into())).bold(), Style::new().bold());
     let mut out = format!("{red}error[{}]{red:#}: {}\n", error.code().name, error.what());
     let mut line = |label: &str, text: &str| {
@@ -178,31 +190,37 @@ impl Reporter for Stderr {
     }
 }
 
-/// What adapters say: a note that was said before (at every renewal of the same credentials) is not said again.
+/// Notes the same thing once, however many targets it is about; warns whenever there is reason to.
 #[derive(Debug)]
-pub(crate) struct OnceReporter {
+pub(crate) struct SaidOnce {
     stderr: Stderr,
     said: Mutex<BTreeSet<String>>,
 }
 
-impl OnceReporter {
-    /// Speaks as loudly as this one.
+impl SaidOnce {
+    /// Nothing was said yet.
     pub(crate) fn new(stderr: Stderr) -> Self {
-        Self { stderr, said: Mutex::default() }
+        Self { stderr, said: Mutex::new(BTreeSet::new()) }
+    }
+
+    fn is_new(&self, text: &str) -> bool {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned())
     }
 }
 
-impl Reporter for OnceReporter {
+impl Reporter for SaidOnce {
     fn warn(&self, text: &str) {
         self.stderr.warn(text);
     }
     fn note(&self, text: &str) {
-        if self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned()) {
+        if self.is_new(text) {
             self.stderr.note(text);
         }
     }
     fn detail(&self, text: &str) {
-        self.stderr.detail(text);
+        if self.is_new(text) {
+            self.stderr.detail(text);
+        }
     }
 }
 

@@ -6,18 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use federate_core::{
-    Context, Env, Error, Exchanged, Handover, IdentityProvider, Masking, NetworkSettings, Reporter as _, Secret,
-    Session, TargetSource,
+    Context, Env, Error, Exchanged, IdentityProvider, Masking, NetworkSettings, Reporter as _, Secret, Session,
+    TargetSource,
 };
 use federate_http::Client;
 use federate_profile::{LoadOptions, Profile, Registry};
 
 use crate::args::Global;
 use crate::commands::trust::explained;
-use crate::files::Handed;
 use crate::host::SystemHost;
 use crate::registry::registry;
-use crate::report::{Failure, OnceReporter, Stderr, say};
+use crate::report::{Failure, SaidOnce, Stderr, say};
 
 /// What every command starts from; nothing is loaded or connected yet.
 pub(crate) struct Start {
@@ -84,7 +83,7 @@ impl Start {
             host: Arc::new(SystemHost),
             http: Arc::new(client),
             policy: Arc::new(policy),
-            reporter: Arc::new(OnceReporter::new(self.stderr)),
+            reporter: Arc::new(SaidOnce::new(self.stderr)),
             exchange_timeout,
             deadline: Instant::now() + exchange_timeout,
         })
@@ -108,15 +107,18 @@ impl Start {
         Session::new(context, wait, Box::new(move |secret| masker.hide(secret)))
     }
 
-    /// What hides secrets in the log of the CI that this is.
-    fn masker(&self, context: &Context) -> Masker {
-        let ci = self
-            .registry
+    /// The CI that this is.
+    pub(crate) fn ci(&self, context: &Context) -> Option<Arc<dyn IdentityProvider>> {
+        self.registry
             .identities()
             .iter()
             .map(|kind| kind.default_provider())
-            .find(|provider| provider.detect(context).is_here());
-        Masker { ci, reporter: self.stderr, hidden: Mutex::new(BTreeSet::new()) }
+            .find(|provider| provider.detect(context).is_here())
+    }
+
+    /// What hides secrets in the log of the CI that this is.
+    fn masker(&self, context: &Context) -> Masker {
+        Masker { ci: self.ci(context), reporter: self.stderr, hidden: Mutex::new(BTreeSet::new()) }
     }
 }
 
@@ -155,25 +157,6 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    /// The targets of one kind on their way to a child.
-    pub(crate) fn handovers(&self, kind: &str) -> Vec<Handover<'_>> {
-        let group = self.exchanged.iter().filter(|one| one.target.kind() == kind);
-        group
-            .map(|one| Handover {
-                target: &one.name,
-                credentials: &one.credentials,
-                token: &one.token,
-                renewal: &one.renewal,
-            })
-            .collect()
-    }
-
-    /// What keeps a child's token files fresh.
-    pub(crate) fn handed(&self) -> Vec<Handed> {
-        let pairs = self.sources.iter().zip(&self.exchanged);
-        pairs.map(|(source, one)| (source.clone(), one.token.clone(), one.renewal.clone())).collect()
-    }
-
     /// The targets of these kinds alone.
     pub(crate) fn of_kinds(&self, kinds: &[&str]) -> (Vec<Arc<dyn TargetSource>>, Vec<Exchanged>) {
         let pairs = self.sources.iter().zip(&self.exchanged).filter(|(_, one)| kinds.contains(&one.target.kind()));
@@ -232,7 +215,8 @@ pub(crate) fn select(
     let context = start.context(profile)?;
     let names = profile.matching(patterns)?;
     let sources = profile.select(&context, &names).map_err(|errors| located(profile, errors))?;
-    Ok((start.session(context), sources))
+    let session = start.session(context).with_concurrency(profile.network().max_concurrency);
+    Ok((session, sources))
 }
 
 /// Errors with the file and line of the setting that they name.

@@ -1,69 +1,149 @@
-//! A child in our own process group, and the signals that are meant for it.
+//! Children, and the signals that are meant for them.
 //!
 //! What the terminal sends (Ctrl-C, hang-up) reaches every process of the foreground group by itself; passing it on
 //! would deliver it twice. What another process sends to federate alone (`kill`, a CI runner that cancels) is passed on.
+//! Several children at once have a process group each, which the terminal does not reach: there everything is passed on,
+//! to the whole group, so that nothing that a child started is left behind.
 
-use std::os::unix::process::ExitStatusExt as _;
+use std::collections::BTreeMap;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use std::{io, thread};
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::SignalsInfo;
-use signal_hook::iterator::exfiltrator::origin::WithOrigin;
+use signal_hook::iterator::exfiltrator::origin::{Origin, WithOrigin};
+use signal_hook::low_level::emulate_default_handler;
 use signal_hook::low_level::siginfo::Cause;
 use tokio::sync::oneshot;
 
 /// Takes the signals from now on: before the first private file is made, until the process ends.
 #[derive(Debug)]
 pub(crate) struct SignalGuard {
-    child: Arc<AtomicI32>,
-    first: Arc<AtomicI32>,
+    children: Arc<Children>,
+    has_groups: bool,
+}
+
+/// The children that live.
+#[derive(Debug, Default)]
+struct Children {
+    /// By process id, and who wants to know of their end.
+    living: Mutex<BTreeMap<i32, Option<oneshot::Sender<ExitStatus>>>>,
+    /// The first signal, and the first one that ends a process.
+    first: AtomicI32,
+    ending: AtomicI32,
+}
+
+impl Children {
+    fn living(&self) -> MutexGuard<'_, BTreeMap<i32, Option<oneshot::Sender<ExitStatus>>>> {
+        self.living.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ended(&self, pid: i32, status: ExitStatus) {
+        if let Some(Some(sender)) = self.living().remove(&pid) {
+            let _ = sender.send(status);
+        }
+    }
+
+    fn pass_on(&self, origin: &Origin, has_groups: bool) {
+        // Whoever starts a child holds this: it either sees the signal, or its child is seen here.
+        let living = self.living();
+        let _ = self.first.compare_exchange(0, origin.signal, Ordering::SeqCst, Ordering::SeqCst);
+        if [SIGHUP, SIGINT, SIGQUIT, SIGTERM].contains(&origin.signal) {
+            let _ = self.ending.compare_exchange(0, origin.signal, Ordering::SeqCst, Ordering::SeqCst);
+        }
+        let sent_by_process = matches!(origin.cause, Cause::Sent(_));
+        for pid in living.keys() {
+            if has_groups {
+                forward_to_group(*pid, origin.signal);
+            } else if sent_by_process && origin.process.as_ref().is_none_or(|process| process.pid != *pid) {
+                forward(*pid, origin.signal);
+            }
+        }
+    }
 }
 
 impl SignalGuard {
-    /// Starts to take signals.
+    /// Starts to take signals, for one child at a time.
     pub(crate) fn install() -> io::Result<Self> {
-        let guard = Self { child: Arc::new(AtomicI32::new(0)), first: Arc::new(AtomicI32::new(0)) };
+        Self::start(false)
+    }
+
+    /// Starts to take signals, for many children at once, each in a process group of its own.
+    pub(crate) fn install_for_groups() -> io::Result<Self> {
+        Self::start(true)
+    }
+
+    fn start(has_groups: bool) -> io::Result<Self> {
+        let children = Arc::new(Children::default());
         let mut signals = SignalsInfo::<WithOrigin>::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2])?;
-        let (child, first) = (guard.child.clone(), guard.first.clone());
+        if has_groups {
+            signals.handle().add_signal(SIGTSTP)?;
+            signals.handle().add_signal(SIGCONT)?;
+        }
+        let known = children.clone();
         thread::spawn(move || {
             for origin in &mut signals {
-                let _ = first.compare_exchange(0, origin.signal, Ordering::SeqCst, Ordering::SeqCst);
-                let sent_by_process = matches!(origin.cause, Cause::Sent(_));
-                let pid = child.load(Ordering::SeqCst);
-                if sent_by_process && origin.process.as_ref().is_none_or(|process| process.pid != pid) {
-                    forward(pid, origin.signal);
+                known.pass_on(&origin, has_groups);
+                if origin.signal == SIGTSTP {
+                    // Stops this process until the terminal's user wants it to go on.
+                    let _ = emulate_default_handler(SIGTSTP);
                 }
             }
         });
-        Ok(guard)
+        Ok(Self { children, has_groups })
     }
 
     /// The first signal that came, if any: while nothing ran that could have been passed it.
     pub(crate) fn interrupted(&self) -> Option<i32> {
-        Some(self.first.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
+        Some(self.children.first.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
+    }
+
+    /// The first signal that means the end.
+    pub(crate) fn ending(&self) -> Option<i32> {
+        Some(self.children.ending.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
     }
 
     /// Starts the command; its end comes through the channel.
     pub(crate) fn spawn(&self, command: &mut Command) -> io::Result<oneshot::Receiver<ExitStatus>> {
-        let before = self.interrupted();
-        let child = command.spawn()?;
-        let pid = i32::try_from(child.id()).unwrap_or_default();
-        self.child.store(pid, Ordering::SeqCst);
-        // A signal between the check and the store found no child to go to.
-        if let (None, Some(signal)) = (before, self.interrupted()) {
-            forward(pid, signal);
+        self.spawn_child(command, |_| ())
+    }
+
+    /// As [`SignalGuard::spawn`]; `take` gets the child first, to take its pipes.
+    pub(crate) fn spawn_child(
+        &self,
+        command: &mut Command,
+        take: impl FnOnce(&mut Child),
+    ) -> io::Result<oneshot::Receiver<ExitStatus>> {
+        if self.has_groups {
+            command.process_group(0);
         }
         let (sender, receiver) = oneshot::channel();
-        let slot = self.child.clone();
-        thread::spawn(move || {
-            let status = wait(child);
-            slot.store(0, Ordering::SeqCst);
-            let _ = sender.send(status);
-        });
+        // Held while the child begins, so that its end cannot be collected before it is known here.
+        let mut living = self.children.living();
+        let mut child = command.spawn()?;
+        let pid = i32::try_from(child.id()).unwrap_or_default();
+        living.insert(pid, Some(sender));
+        let is_first = living.len() == 1;
+        // A signal that came before found no child to go to.
+        if let Some(signal) = self.interrupted() {
+            if self.has_groups { forward_to_group(pid, signal) } else { forward(pid, signal) }
+        }
+        drop(living);
+        take(&mut child);
+        let children = self.children.clone();
+        if std::process::id() != 1 {
+            thread::spawn(move || {
+                let status = child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0x7f00));
+                children.ended(pid, status);
+            });
+        } else if is_first {
+            thread::spawn(move || collect_all(&children));
+        }
         Ok(receiver)
     }
 }
@@ -75,22 +155,28 @@ fn forward(pid: i32, signal: i32) {
     }
 }
 
-fn wait(mut child: Child) -> ExitStatus {
-    if std::process::id() == 1 {
-        // As the first process of a container we inherit every orphan, and must collect it.
-        loop {
-            match rustix::process::wait(WaitOptions::empty()) {
-                Ok(Some((pid, status)))
-                    if pid.as_raw_nonzero().get() == i32::try_from(child.id()).unwrap_or_default() =>
-                {
-                    return ExitStatus::from_raw(status.as_raw());
+fn forward_to_group(pid: i32, signal: i32) {
+    if let (Some(pid), Some(signal)) = (Pid::from_raw(pid).filter(|_| pid > 0), Signal::from_named_raw(signal)) {
+        let _ = kill_process_group(pid, signal);
+    }
+}
+
+/// As the first process of a container we inherit every orphan, and must collect it. Ends when the last child of ours has.
+fn collect_all(children: &Children) {
+    loop {
+        match rustix::process::wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) => {
+                children.ended(pid.as_raw_nonzero().get(), ExitStatus::from_raw(status.as_raw()));
+                if children.living().is_empty() {
+                    return;
                 }
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(_) => break,
             }
+            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            // There is no child; one that began since then is known here.
+            Err(_) if children.living().is_empty() => return,
+            Err(_) => thread::sleep(Duration::from_millis(10)),
         }
     }
-    child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0x7f00))
 }
 
 /// The child's code, or 128+N if a signal ended it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use federate_trust::{Family, Finding, Gap, Provider, Reach, analyse, immutable_form};
+use federate_trust::{Family, Finding, Gap, Provider, Reach, analyse, can_be_iss, immutable_form};
 
 use super::catalogue::rule;
 use super::credential::{Credential, Test};
@@ -49,7 +49,7 @@ fn broken(credential: &Credential, ids: &mut BTreeSet<&'static str>) -> bool {
         ids.insert("az-whitespace");
         return false;
     }
-    if is_wrong_issuer(&credential.issuer) {
+    if !can_be_iss(&credential.issuer) {
         ids.insert("az-issuer-mismatch");
         return false;
     }
@@ -73,21 +73,6 @@ fn broken(credential: &Credential, ids: &mut BTreeSet<&'static str>) -> bool {
         }
     }
     false
-}
-
-/// Would Entra find this issuer in a token? Known issuers are known to the letter.
-fn is_wrong_issuer(issuer: &str) -> bool {
-    let Some(name) = issuer.strip_prefix("https://") else { return true };
-    let (host, path) = name.split_once('/').map_or((name, None), |(host, path)| (host, Some(path)));
-    let is_aks = host.ends_with(".oic.prod-aks.azure.com");
-    let has_slash = name.ends_with('/');
-    let is_known = Provider::new(issuer.trim_end_matches('/')).family() != Family::Other;
-    name.contains("/.well-known/")
-        || host.bytes().any(|byte| byte.is_ascii_uppercase())
-        || (is_aks && !has_slash)
-        || (is_known && !is_aks && has_slash)
-        || (["github.com", "www.gitlab.com", "vstoken.actions.githubusercontent.com"].contains(&host))
-        || (host == "gitlab.com" && path.is_some())
 }
 
 /// The claims that an expression may test: all of them for GitHub, where ids must be there, else the subject alone.

@@ -2,8 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
 use federate_core::Outcome;
-use federate_http::Answer;
+use federate_http::{Answer, Handler, Incoming};
 
 use crate::support::{Behaviour, Raw, Server, client, client_with, code, get, send, send_within, status};
 
@@ -80,4 +84,54 @@ async fn the_deadline_ends_a_try_under_way() {
     assert!(begin.elapsed() < Duration::from_secs(5));
     assert_eq!(code(send_within(&client(&[]), &get(&raw.url()), Duration::ZERO).await), "network-timeout");
     assert_eq!(raw.connections(), 1, "without time nothing is asked");
+}
+
+/// Throttles the first of every two requests.
+struct EveryOther(AtomicUsize);
+
+#[async_trait]
+impl Handler for EveryOther {
+    async fn handle(&self, _: Incoming) -> Answer {
+        status(if self.0.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) { 429 } else { 200 })
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_throttles_half_of_the_requests_serves_all_in_the_end() {
+    let server = Server::handled(None, Arc::new(EveryOther(AtomicUsize::new(0)))).await;
+    let client = Arc::new(client_with(&[], |settings| settings.max_tries = 3));
+    let url = server.url("http", "/");
+    let mut sends = tokio::task::JoinSet::new();
+    for _ in 0..60 {
+        let (client, url) = (client.clone(), url.clone());
+        sends.spawn(async move { send(&client, &get(&url)).await.unwrap().status });
+    }
+    assert_eq!(sends.join_all().await, [200; 60]);
+}
+
+#[tokio::test]
+async fn a_service_that_throttles_everything_is_given_up() {
+    let server = Server::start(None, vec![status(429)]).await;
+    let client = client_with(&[], |settings| settings.max_tries = 3);
+    assert_eq!(send(&client, &get(&server.url("http", "/"))).await.unwrap().status, 429);
+    assert_eq!(server.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn one_pause_holds_for_everybody_who_asks_the_host() {
+    let server = Server::start(None, vec![status(429).with_header("retry-after", "1"), status(200)]).await;
+    let client = client(&[]);
+    let begin = Instant::now();
+    let url = server.url("http", "/");
+    let first = get(&url);
+    let (first, second) = tokio::join!(send(&client, &first), async {
+        while server.seen().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        send(&client, &get(&url)).await
+    });
+    assert_eq!((first.unwrap().status, second.unwrap().status), (200, 200));
+    assert!(begin.elapsed() >= Duration::from_secs(1));
+    assert_eq!(server.seen().len(), 3, "the second did not ask in between");
 }

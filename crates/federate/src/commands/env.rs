@@ -19,7 +19,7 @@ pub(crate) async fn run(start: &Start, arguments: Env) -> Result<u8, Failure> {
     let output = Output::new(start, arguments.format, arguments.write)?;
     let profile = start.load(&[])?;
     let ready = exchange_for_child(start, &profile, &arguments.targets.target).await?;
-    let surroundings = surroundings(start, &profile, &ready)?;
+    let surroundings = surroundings(start, &profile, ready.session.context(), &ready.exchanged)?;
     let paths = place_files(start, &arguments, &surroundings)?;
     let mut variables: Vec<Variable> = surroundings
         .set

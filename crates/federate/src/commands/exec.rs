@@ -2,11 +2,15 @@
 
 mod way;
 
-use federate_core::{ChildEnv, Error, Exchanged, NamePattern, Reporter as _, codes};
+use std::sync::Arc;
+
+use federate_core::{
+    ChildEnv, Context, Error, Exchanged, Handover, NamePattern, Reporter as _, Session, TargetSource, codes,
+};
 use federate_profile::Profile;
 
-use crate::args::Exec;
-use crate::child::{self, Variables};
+use crate::args::{Exec, Preparation};
+use crate::child::{self, Holder, Variables};
 use crate::endpoint::{self, Endpoint};
 use crate::private::PrivateDirectory;
 use crate::report::Failure;
@@ -14,15 +18,17 @@ use crate::setup::{Ready, Start, exchange_for_child, located};
 use crate::signals::SignalGuard;
 
 pub(crate) async fn run(start: &Start, arguments: Exec) -> Result<u8, Failure> {
-    let profile = load(start, arguments.az_login, &arguments.targets.target)?;
+    let preparation = &arguments.preparation;
+    let profile = load(start, preparation.az_login, &arguments.targets.target)?;
     let ready = exchange_for_child(start, &profile, &arguments.targets.target).await?;
-    let plain = parts(start, &profile, &ready)?;
+    let plain = parts(start, &profile, ready.session.context(), &ready.exchanged)?;
     let served = way::served_kinds(start, &profile, &arguments, &ready, &plain)?;
-    let variables = variables(start, &profile, &arguments, &ready);
+    let variables = variables(start, &profile, &ready.session, &ready.sources, &ready.exchanged, preparation);
     if served.is_empty() {
         let surroundings = child::merge(plain)?;
         say_all(start, &surroundings);
-        return child::run(&ready.session, variables, surroundings, &ready.handed(), &arguments.command).await;
+        let sources = holders(&ready.sources, &ready.exchanged);
+        return child::run(&ready.session, variables, surroundings, &sources, &arguments.command).await;
     }
     serve_child(start, &profile, &arguments, &ready, Given { variables, plain, served }).await
 }
@@ -47,8 +53,8 @@ async fn serve_child(
     let directory = PrivateDirectory::create(&start.env)
         .map_err(|error| child::file_failure("the private directory cannot be made", &error))?;
     let (sources, exchanged) = ready.of_kinds(&served);
-    let endpoint =
-        Endpoint::open(start, ready.session.clone(), &sources, &exchanged, &directory, arguments.isolate).await?;
+    let isolate = arguments.preparation.isolate;
+    let endpoint = Endpoint::open(start, ready.session.clone(), &sources, &exchanged, &directory, isolate).await?;
     let mut all = Vec::new();
     for (kind, part) in plain {
         all.push(match served.iter().find(|served| **served == kind) {
@@ -60,10 +66,9 @@ async fn serve_child(
     say_all(start, &surroundings);
     variables.set(GIVEN, "endpoint");
     endpoint.announce(&mut variables);
-    let handed = ready.handed();
+    let (sources, beside) = (holders(&ready.sources, &ready.exchanged), endpoint.run());
     let command = &arguments.command;
-    child::supervise(&guard, &directory, &ready.session, variables, surroundings, &handed, command, endpoint.run())
-        .await
+    child::supervise(&guard, &directory, &ready.session, variables, surroundings, &sources, command, beside).await
 }
 
 /// What the child needs of the targets of one kind when it asks an endpoint.
@@ -75,7 +80,7 @@ pub(crate) fn served_part(
     endpoint: &Endpoint,
 ) -> Result<ChildEnv, Failure> {
     let Some(cloud) = start.registry.cloud(kind) else { return Ok(ChildEnv::default()) };
-    let group = ready.handovers(kind);
+    let group = handovers(&ready.exchanged, kind);
     cloud
         .served_environment(ready.session.context(), &group, endpoint.address())
         .map_err(|error| located(profile, vec![error]))
@@ -87,43 +92,75 @@ fn say_all(start: &Start, surroundings: &ChildEnv) {
     }
 }
 
+/// What a command for these targets finds in its environment, and the private files that it needs; without an endpoint.
+pub(crate) fn outfit(
+    start: &Start,
+    profile: &Profile,
+    session: &Session,
+    sources: &[Arc<dyn TargetSource>],
+    exchanged: &[Exchanged],
+    preparation: &Preparation,
+) -> Result<(Variables, ChildEnv), Failure> {
+    let surroundings = surroundings(start, profile, session.context(), exchanged)?;
+    if preparation.isolate && way::is_token(&surroundings) {
+        return Err(way::no_way().into());
+    }
+    Ok((variables(start, profile, session, sources, exchanged, preparation), surroundings))
+}
+
 /// The child's variables, apart from what its targets need.
-fn variables(start: &Start, profile: &Profile, arguments: &Exec, ready: &Ready) -> Variables {
+fn variables(
+    start: &Start,
+    profile: &Profile,
+    session: &Session,
+    sources: &[Arc<dyn TargetSource>],
+    exchanged: &[Exchanged],
+    preparation: &Preparation,
+) -> Variables {
     let mut variables = Variables::inherit(&start.env);
-    if !arguments.keep_env {
-        let patterns = outranking(start, &ready.exchanged);
+    if !preparation.keep_env {
+        let patterns = outranking(start, exchanged);
         let dropped = variables.drop_matching(&patterns);
         if !dropped.is_empty() {
             start.stderr.detail(&format!("dropped from the command's environment: {}", dropped.join(", ")));
         }
     }
-    // A surrounding federate's endpoint hands out other credentials than this one's.
-    for name in [endpoint::ADDRESS, endpoint::SECRET_FILE] {
-        variables.remove(name);
-    }
-    if arguments.isolate {
-        job_variables(start, ready).iter().for_each(|name| variables.remove(name));
+    if preparation.isolate {
+        job_variables(start, session, sources).iter().for_each(|name| variables.remove(name));
     }
     if !profile.names().is_empty() {
         variables.set("FEDERATE_PROFILE", profile.names().join(","));
     }
-    variables
-        .set("FEDERATE_TARGETS", ready.exchanged.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(","));
+    variables.set("FEDERATE_TARGETS", exchanged.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(","));
     variables.set(GIVEN, "environment");
+    // Those of a surrounding `each` are not this command's, and a surrounding endpoint hands out other credentials.
+    OWN_OF_EACH.iter().chain(&[endpoint::ADDRESS, endpoint::SECRET_FILE]).for_each(|name| variables.remove(name));
     variables
 }
 
 /// The variables that carry the job's own identity.
-pub(crate) fn job_variables(start: &Start, ready: &Ready) -> Vec<String> {
-    let context = ready.session.context();
+pub(crate) fn job_variables(start: &Start, session: &Session, sources: &[Arc<dyn TargetSource>]) -> Vec<String> {
+    let context = session.context();
     let defaults = start.registry.identities().iter().flat_map(|kind| kind.default_provider().job_variables(context));
-    let own = ready.sources.iter().flat_map(|source| source.identity().provider.job_variables(context));
-    defaults.chain(own).collect()
+    defaults.chain(sources.iter().flat_map(|source| source.identity().provider.job_variables(context))).collect()
 }
+
+/// The targets with what a token file is renewed by.
+pub(crate) fn holders(sources: &[Arc<dyn TargetSource>], exchanged: &[Exchanged]) -> Vec<Holder> {
+    sources
+        .iter()
+        .zip(exchanged)
+        .map(|(source, exchanged)| (Arc::clone(source), Arc::clone(&exchanged.token), exchanged.renewal.clone()))
+        .collect()
+}
+
+/// What `each` tells a command about its target: name, account, region.
+pub(crate) const OWN_OF_EACH: [&str; 3] = ["FEDERATE_TARGET", "FEDERATE_ACCOUNT", "FEDERATE_REGION"];
 
 /// Set for the child, so that `federate whoami` inside it reports on the credentials that it was given.
 pub(crate) const GIVEN: &str = "FEDERATE_CREDENTIALS";
 
+/// The profile, with `az_login` set in the targets that know it if the command line asks for it.
 pub(crate) fn load(start: &Start, az_login: bool, patterns: &[String]) -> Result<Profile, Failure> {
     let profile = start.load(&[])?;
     if !az_login {
@@ -144,20 +181,43 @@ pub(crate) fn load(start: &Start, az_login: bool, patterns: &[String]) -> Result
 }
 
 /// What the child needs of all clouds together.
-pub(crate) fn surroundings(start: &Start, profile: &Profile, ready: &Ready) -> Result<ChildEnv, Failure> {
-    Ok(child::merge(parts(start, profile, ready)?)?)
+pub(crate) fn surroundings(
+    start: &Start,
+    profile: &Profile,
+    context: &Context,
+    exchanged: &[Exchanged],
+) -> Result<ChildEnv, Failure> {
+    Ok(child::merge(parts(start, profile, context, exchanged)?)?)
 }
 
 /// What the child needs of each cloud.
-fn parts(start: &Start, profile: &Profile, ready: &Ready) -> Result<Vec<(String, ChildEnv)>, Failure> {
+fn parts(
+    start: &Start,
+    profile: &Profile,
+    context: &Context,
+    exchanged: &[Exchanged],
+) -> Result<Vec<(String, ChildEnv)>, Failure> {
     let mut parts = Vec::new();
-    for kind in kinds(&ready.exchanged) {
+    for kind in kinds(exchanged) {
         let Some(cloud) = start.registry.cloud(kind) else { continue };
-        let group = ready.handovers(kind);
-        let part = cloud.environment(ready.session.context(), &group).map_err(|error| located(profile, vec![error]))?;
+        let group = handovers(exchanged, kind);
+        let part = cloud.environment(context, &group).map_err(|error| located(profile, vec![error]))?;
         parts.push((kind.to_owned(), part));
     }
     Ok(parts)
+}
+
+/// The targets of one kind on their way to a child.
+fn handovers<'e>(exchanged: &'e [Exchanged], kind: &str) -> Vec<Handover<'e>> {
+    let group = exchanged.iter().filter(|one| one.target.kind() == kind);
+    group
+        .map(|one| Handover {
+            target: &one.name,
+            credentials: &one.credentials,
+            token: &one.token,
+            renewal: &one.renewal,
+        })
+        .collect()
 }
 
 /// What must not stand beside the new credentials.

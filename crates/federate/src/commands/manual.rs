@@ -109,7 +109,7 @@ fn errors_page(start: &Start) -> String {
         all.entry(code.category.exit_code()).or_default().insert(code.name, code.meaning);
     }
     let mut out = format!(
-        "# Errors\n\n{GENERATED}Every error has a stable code. `exec` and `sandbox` exit with 125 for all of them.\n"
+        "# Errors\n\n{GENERATED}Every error has a stable code. `exec`, `each` and `sandbox` exit with 125 for all of them.\n"
     );
     for (exit_code, codes) in all {
         let title = match exit_code {

@@ -4,6 +4,7 @@ mod adapters;
 mod ask_endpoint;
 mod credential_process;
 mod doctor;
+mod each;
 mod env;
 mod exec;
 mod issuer;
@@ -42,6 +43,9 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
     let result = match cli.command {
         Command::Exec(arguments) => {
             block_on(exec::run(&start, arguments)).map_err(|failure| failure.with_exit_code(125))
+        }
+        Command::Each(arguments) => {
+            block_on(each::run(&start, arguments)).map_err(|failure| failure.with_exit_code(125))
         }
         Command::Env(arguments) => block_on(env::run(&start, arguments)),
         Command::CredentialProcess(targets) => block_on(credential_process::run(&start, targets)),

@@ -31,11 +31,20 @@ fn list(start: &Start) -> Result<u8, Failure> {
             .map(|one| {
                 let extends = if one.extends.is_empty() { String::new() } else { format!(" extends {}", one.extends.join(", ")) };
                 let default = if one.is_default { " (default)" } else { "" };
-                format!("{}{default}{extends}: {}\n", one.name, one.targets.join(", "))
+                format!("{}{default}{extends}: {}\n", one.name, names(&one.targets))
             })
             .collect(),
     };
     written(print_result(&text))
+}
+
+/// A matrix makes many.
+fn names(targets: &[String]) -> String {
+    const SHOWN: usize = 20;
+    match targets.len().checked_sub(SHOWN) {
+        Some(more) if more > 5 => format!("{} and {more} more", targets[..SHOWN].join(", ")),
+        _ => targets.join(", "),
+    }
 }
 
 fn show(start: &Start, origin: bool) -> Result<u8, Failure> {

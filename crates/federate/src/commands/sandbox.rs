@@ -47,6 +47,7 @@ pub(crate) async fn run(start: &Start, arguments: args::Sandbox) -> Result<u8, F
         targets: stage.targets,
         job: Job { ci: ci.name().to_owned(), issuer: stage.issuer, claims, token_env: stage.token_env },
         lifetimes,
+        throttle: arguments.throttle,
         directory: directory.path().to_owned(),
     };
     let sandbox = Sandbox::start(options, Arc::new(move |event| stderr.note(&format!("sandbox: {event}")))).await?;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use federate_core::{ChildEnv, Error, Reporter as _, codes};
 
 use super::env::{Output, unset_by};
-use super::exec::{job_variables, kinds, load, served_part};
+use super::exec::{holders, job_variables, kinds, load, served_part};
 use super::written;
 use crate::args::Serve;
 use crate::child::{self, PRIVATE_FILE, Variables, value_text};
@@ -44,11 +45,11 @@ pub(crate) async fn run(start: &Start, arguments: Serve) -> Result<u8, Failure> 
     for note in &surroundings.notes {
         start.stderr.note(note);
     }
-    let mut files = Files::place(&directory, &surroundings, &ready.handed())?;
+    let mut files = Files::place(&directory, &surroundings, &holders(sources, exchanged))?;
     let paths = files.paths.clone();
     let work = async {
-        if let Some(code) = prepare(start, &guard, &surroundings, &paths).await? {
-            return Ok(code);
+        if !set_up(start, &guard, &surroundings, &paths).await? {
+            return Ok(child::interrupted(&guard));
         }
         // Before anybody can read the variables, so that whoever has them finds it.
         let _pid_file = arguments.pid_file.as_deref().map(PidFile::write).transpose()?;
@@ -68,15 +69,16 @@ pub(crate) async fn run(start: &Start, arguments: Serve) -> Result<u8, Failure> 
     }
 }
 
-async fn prepare(
+async fn set_up(
     start: &Start,
     guard: &SignalGuard,
     surroundings: &ChildEnv,
     paths: &BTreeMap<String, PathBuf>,
-) -> Result<Option<u8>, Failure> {
+) -> Result<bool, Failure> {
     let mut variables = Variables::inherit(&start.env);
     child::set_all(&mut variables, surroundings, paths);
-    child::prepare_all(guard, &variables, &surroundings.setup, paths).await
+    let spawn = |command: &mut Command| guard.spawn(command.stdout(std::io::stderr()));
+    child::set_up_all(guard, &variables, &surroundings.setup, paths, &spawn).await
 }
 
 /// Prints the variables and lets go of stdout: a shell that waits for its end (`eval "$(federate serve &)"`) goes on.
@@ -95,7 +97,9 @@ fn print(
     let variables: Vec<Variable> = surroundings.set.iter().map(shown).collect();
     let mut unset = unset_by(start, &ready.exchanged, &variables);
     if arguments.isolate {
-        unset.extend(job_variables(start, ready).into_iter().filter(|name| start.env.is_set(name)));
+        unset.extend(
+            job_variables(start, &ready.session, &ready.sources).into_iter().filter(|name| start.env.is_set(name)),
+        );
         unset.sort();
         unset.dedup();
     }

@@ -6,7 +6,7 @@ use federate_core::served::outlasts;
 use federate_core::{ChildEnv, Error, FileContent, Reporter as _, codes};
 use federate_profile::{Profile, ServeMode};
 
-use super::kinds;
+use super::{handovers, kinds};
 use crate::args::Exec;
 use crate::setup::{Ready, Start};
 
@@ -23,17 +23,22 @@ pub(crate) fn served_kinds(
 ) -> Result<Vec<&'static str>, Error> {
     let served = wanted(start, profile, arguments, ready, plain)?;
     let is_left = |(kind, part): &(String, ChildEnv)| is_token(part) && !served.iter().any(|served| served == kind);
-    if arguments.isolate && plain.iter().any(is_left) {
-        return Err(Error::new(
-            &codes::USAGE,
-            "--isolate keeps ID tokens from the command, but a selected target can only be handed over as one",
-        )
-        .with_help("leave out --isolate, or select other targets with -t"));
+    if arguments.preparation.isolate && plain.iter().any(is_left) {
+        return Err(no_way());
     }
     Ok(served)
 }
 
-fn is_token(part: &ChildEnv) -> bool {
+pub(crate) fn no_way() -> Error {
+    Error::new(
+        &codes::USAGE,
+        "--isolate keeps ID tokens from the command, but a selected target can only be handed over as one",
+    )
+    .with_help("leave out --isolate, or select other targets with -t")
+}
+
+/// Would an ID token be handed over in a file?
+pub(crate) fn is_token(part: &ChildEnv) -> bool {
     part.files.iter().any(|file| matches!(file.content, FileContent::IdToken { .. }))
 }
 
@@ -81,7 +86,7 @@ fn wanted(
             }
         }
     }
-    if !arguments.isolate {
+    if !arguments.preparation.isolate {
         return Ok(Vec::new());
     }
     Ok(all.into_iter().filter(|kind| plain.iter().any(|(own, part)| own == kind && is_token(part))).collect())
@@ -96,7 +101,7 @@ fn ends_before(start: &Start, ready: &Ready, needed: Duration) -> Option<String>
     let now = ready.session.context().host.now();
     for kind in kinds(&ready.exchanged) {
         let Some(cloud) = start.registry.cloud(kind).filter(|cloud| cloud.can_be_served()) else { continue };
-        for handover in ready.handovers(kind) {
+        for handover in handovers(&ready.exchanged, kind) {
             let end: Option<SystemTime> = cloud.lasts_until(&handover);
             if !outlasts(end, now, needed) {
                 let end = end.map(|end| humantime::format_rfc3339_seconds(end).to_string()).unwrap_or_default();

@@ -72,7 +72,7 @@ pub(super) fn documents(path: &Path, cloud: Option<&str>) -> Result<Vec<Located>
     }
     if found.is_empty() {
         return Err(vec![Error::new(&TRUST_DOCUMENT, format!("{} holds no trust configuration", path.display()))
-            .with_help("for AWS give a role's trust policy or what `aws iam get-role` prints; for Azure what `az ad app federated-credential list` or `az identity federated-credential list` prints")]);
+            .with_help("for AWS give a role's trust policy or what `aws iam get-role` prints; for Azure what `az ad app federated-credential list` or `az identity federated-credential list` prints; for Google Cloud what `gcloud iam workload-identity-pools providers describe` or `list` prints with --format=json")]);
     }
     Ok(found)
 }

@@ -1,0 +1,84 @@
+//! Workload identity pool providers: which tokens enter the pool, as whom, and whom the IAM policy lets act.
+//! <https://cloud.google.com/iam/docs/workload-identity-federation>
+
+mod binding;
+#[cfg(feature = "cel")]
+mod cel;
+mod claims;
+mod evaluate;
+mod explain;
+mod expression;
+mod keys;
+mod lint;
+mod principal;
+mod provider;
+
+use federate_core::{Claims, Error};
+use federate_trust::{Finding, Job, Located, TrustDocument, TrustModel, Verdict, walk};
+use serde_json::{Map, Value as Json};
+
+use binding::Binding;
+use provider::Provider;
+
+/// Workload identity pool providers.
+#[derive(Debug)]
+pub struct GcpTrust;
+
+impl TrustModel for GcpTrust {
+    fn kind(&self) -> &'static str {
+        "gcp"
+    }
+
+    fn keys(&self, claims: &Claims) -> Vec<(String, String)> {
+        keys::keys(claims)
+    }
+
+    fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>> {
+        let (mut found, mut bindings): (Vec<(String, &Map<String, Json>)>, _) = (Vec::new(), Vec::new());
+        walk(value, &mut |path, map| {
+            if is_elsewhere(path) {
+                return;
+            }
+            if Provider::is_one(map) {
+                found.push((path.to_owned(), map));
+            }
+            bindings.extend(Binding::all_of(map));
+        });
+        let (mut providers, mut errors): (Vec<(String, Provider)>, _) = (Vec::new(), Vec::new());
+        for (path, map) in found {
+            match Provider::read(&path, map) {
+                Ok(provider) if providers.iter().any(|(_, known)| known.is_same(&provider)) => {}
+                Ok(provider) => providers.push((path, provider)),
+                Err(found) => errors.extend(found),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let is_only_one = providers.len() == 1;
+        let located = |(path, mut provider): (String, Provider)| {
+            provider.bind(&bindings);
+            let place = if is_only_one { String::new() } else { provider.place(&path) };
+            Located { place, document: Box::new(provider) }
+        };
+        Ok(providers.into_iter().map(located).collect())
+    }
+}
+
+/// What a Terraform plan repeats: how things were, and how they are written.
+fn is_elsewhere(path: &str) -> bool {
+    let first = path.split('.').next().unwrap_or_default();
+    ["prior_state", "configuration", "resource_drift"].contains(&first)
+        || path.ends_with(".change.before")
+        || path.contains(".change.before.")
+}
+
+impl TrustDocument for Provider {
+    fn evaluate(&self, job: &Job) -> Verdict {
+        evaluate::evaluate(self, job)
+    }
+
+    fn lint(&self) -> Vec<Finding> {
+        lint::lint(self)
+    }
+}

@@ -1,0 +1,183 @@
+//! Members of IAM policies: who of a pool may act as a service account, or on a resource.
+//! <https://cloud.google.com/iam/docs/principal-identifiers>
+
+use serde_json::{Map, Value as Json};
+
+/// A pool, as far as it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Pool {
+    /// `projects/N/locations/global/workloadIdentityPools/POOL`
+    Named(String),
+    /// Its id; the project is not known yet.
+    WithId(String),
+    /// Nothing is known.
+    Unknown,
+}
+
+/// One member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Binding {
+    /// As written.
+    pub(super) member: String,
+    /// The pool it is of; `None` where it is no member of a workload identity pool.
+    pool: Option<String>,
+    pub(super) chooses: Selector,
+}
+
+/// Whom of the pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Selector {
+    /// One subject.
+    Subject(String),
+    /// All with this value of the attribute, named with its prefix: `attribute.repository`.
+    Attribute(String, String),
+    /// All of a group.
+    Group(String),
+    /// Everybody.
+    Everybody,
+    /// Everybody of all pools of a project.
+    Project(String),
+    /// Nobody can be: in words, why.
+    Nobody(&'static str),
+    /// Somebody who is not of any pool.
+    Other,
+}
+
+impl Binding {
+    /// All members that an object names: those of a policy, a Terraform resource, or a bare list.
+    pub(super) fn all_of(map: &Map<String, Json>) -> Vec<Self> {
+        let texts = |key: &str| match map.get(key) {
+            Some(Json::String(one)) => vec![one.as_str()],
+            Some(Json::Array(many)) => many.iter().filter_map(Json::as_str).collect(),
+            _ => Vec::new(),
+        };
+        let is_binding = map.contains_key("role") || map.contains_key("members");
+        let mut members = texts("bindings");
+        if is_binding {
+            members.extend(texts("members"));
+            members.extend(texts("member"));
+        }
+        members.into_iter().map(Self::read).collect()
+    }
+
+    /// Reads a member.
+    pub(super) fn read(member: &str) -> Self {
+        let (is_set, rest) = match (member.strip_prefix("principalSet://"), member.strip_prefix("principal://")) {
+            (Some(rest), _) => (true, rest),
+            (_, Some(rest)) => (false, rest),
+            _ => return Self { member: member.to_owned(), pool: None, chooses: Selector::Other },
+        };
+        let (pool, chooses) = choose(is_set, rest);
+        Self { member: member.to_owned(), pool, chooses }
+    }
+
+    /// Is it for the identities of this pool?
+    pub(super) fn is_of(&self, pool: &Pool) -> bool {
+        match (&self.chooses, &self.pool, pool) {
+            (Selector::Other, ..) => false,
+            (Selector::Project(project), _, Pool::Named(pool)) => pool.split('/').nth(1) == Some(project),
+            (Selector::Project(_), ..) | (_, _, Pool::Unknown) => true,
+            // What is wrong with it may be the project.
+            (Selector::Nobody(_), Some(own), Pool::Named(pool)) => own.rsplit('/').next() == pool.rsplit('/').next(),
+            (_, Some(own), Pool::Named(pool)) => own == pool,
+            (_, Some(own), Pool::WithId(id)) => own.rsplit('/').next() == Some(id),
+            (_, None, _) => false,
+        }
+    }
+}
+
+fn choose(is_set: bool, rest: &str) -> (Option<String>, Selector) {
+    const MALFORMED: &str = "a member is principal://iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/subject/SUBJECT, or principalSet://… with attribute.NAME/VALUE, group/ID or *";
+    if let Some(project) = rest
+        .strip_prefix("cloudresourcemanager.googleapis.com/projects/")
+        .and_then(|rest| rest.strip_suffix("/type/WorkloadIdentityPool"))
+    {
+        return (None, Selector::Project(project.to_owned()));
+    }
+    let Some(name) = rest.strip_prefix("iam.googleapis.com/") else { return (None, Selector::Other) };
+    let mut parts = name.splitn(7, '/');
+    let mut next = || parts.next().unwrap_or_default();
+    let (projects, project, locations, location, pools, pool) = (next(), next(), next(), next(), next(), next());
+    let chosen = parts.next().unwrap_or_default();
+    if pools != "workloadIdentityPools" {
+        return (None, Selector::Other);
+    }
+    let of = Some(format!("projects/{project}/locations/{location}/workloadIdentityPools/{pool}"));
+    if projects != "projects" || locations != "locations" || location != "global" || pool.is_empty() {
+        return (of, Selector::Nobody(MALFORMED));
+    }
+    if project.is_empty() || !project.bytes().all(|byte| byte.is_ascii_digit()) {
+        return (of, Selector::Nobody("a member names the project by its number"));
+    }
+    let selector = match (chosen.split_once('/'), is_set) {
+        (None, true) if chosen == "*" => Selector::Everybody,
+        (Some((_, value)), _) if value.contains('*') => {
+            Selector::Nobody("members have no wildcards: the `*` is a literal one")
+        }
+        (Some((_, value)), _) if names_an_attribute(value) => {
+            Selector::Nobody("a member names one attribute, and the rest counts as its value")
+        }
+        (Some((_, "")), _) => Selector::Nobody(MALFORMED),
+        (Some(("subject", subject)), false) => Selector::Subject(subject.to_owned()),
+        (Some(("group", group)), true) => Selector::Group(group.to_owned()),
+        (Some((name, value)), true) if name.starts_with("attribute.") => {
+            Selector::Attribute(name.to_owned(), value.to_owned())
+        }
+        _ => Selector::Nobody(MALFORMED),
+    };
+    (of, selector)
+}
+
+/// `larkspur/api/attribute.ref/refs/heads/main`, or the same joined by a comma or an ampersand.
+fn names_an_attribute(value: &str) -> bool {
+    value.match_indices("attribute.").any(|(at, word)| {
+        let is_apart = value[..at].chars().next_back().is_some_and(|before| "/,&;| ".contains(before));
+        let name =
+            value[at + word.len()..].trim_start_matches(|mark: char| mark.is_ascii_alphanumeric() || mark == '_');
+        is_apart && name.starts_with(['/', '='])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POOL: &str = "projects/1/locations/global/workloadIdentityPools/ci";
+
+    fn chosen(member: &str) -> Selector {
+        Binding::read(&member.replace("POOL", &format!("iam.googleapis.com/{POOL}"))).chooses
+    }
+
+    #[test]
+    fn members_are_read() {
+        assert_eq!(chosen("principal://POOL/subject/repo:o/r:x"), Selector::Subject("repo:o/r:x".to_owned()));
+        let attribute = Selector::Attribute("attribute.repository".to_owned(), "o/r".to_owned());
+        assert_eq!(chosen("principalSet://POOL/attribute.repository/o/r"), attribute);
+        assert_eq!(chosen("principalSet://POOL/group/g"), Selector::Group("g".to_owned()));
+        assert_eq!(chosen("principalSet://POOL/*"), Selector::Everybody);
+        assert_eq!(chosen("serviceAccount:x@y.iam.gserviceaccount.com"), Selector::Other);
+        for nobody in [
+            "principalSet://POOL/subject/x",
+            "principal://POOL/attribute.a/x",
+            "principal://POOL/*",
+            "principalSet://POOL/attribute.repository/o/*",
+            "principalSet://POOL/attribute.a/x/attribute.b/y",
+            "principalSet://POOL/attribute.a/x,attribute.b/y",
+            "principalSet://POOL/attribute.a",
+            "principalSet://POOL/",
+            "principal://iam.googleapis.com/projects/my-project/locations/global/workloadIdentityPools/ci/subject/x",
+        ] {
+            assert!(matches!(chosen(nobody), Selector::Nobody(_)), "{nobody}");
+        }
+    }
+
+    #[test]
+    fn a_member_is_of_one_pool() {
+        let member = Binding::read(&format!("principalSet://iam.googleapis.com/{POOL}/*"));
+        assert!(member.is_of(&Pool::Named(POOL.to_owned())) && member.is_of(&Pool::WithId("ci".to_owned())));
+        assert!(!member.is_of(&Pool::Named(POOL.replace("/1/", "/2/"))));
+        let project =
+            Binding::read("principalSet://cloudresourcemanager.googleapis.com/projects/1/type/WorkloadIdentityPool");
+        assert!(project.is_of(&Pool::Named(POOL.to_owned())));
+    }
+}

@@ -1,0 +1,142 @@
+//! The Common Expression Language as far as attribute mappings and conditions use it: <https://cel.dev>, with Google's
+//! `extract`, `split` and `join`
+//! (<https://cloud.google.com/iam/docs/workload-identity-federation#mapping>).
+//!
+//! The crate `cel` parses. It is evaluated here, because a condition is somebody's text about somebody's token: every
+//! step and every byte is counted, so that no macro over a macro takes memory or time without end.
+
+mod evaluate;
+mod functions;
+mod parse;
+mod regex;
+mod render;
+mod value;
+
+pub(super) use evaluate::{Fault, Scope, evaluate};
+pub(super) use parse::parse;
+pub(super) use regex::{Shape, shapes};
+pub(super) use value::Value;
+
+/// An expression, macros expanded.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Expr {
+    /// A literal.
+    Literal(Value),
+    /// A variable.
+    Name(String),
+    /// `of.name`, or `has(of.name)`.
+    Field { of: Box<Expr>, name: String, is_test: bool },
+    /// An operator (`_==_`), a function, or a method of a target.
+    Call { name: String, target: Option<Box<Expr>>, arguments: Vec<Expr> },
+    /// `[a, b]`
+    List(Vec<Expr>),
+    /// `{a: b}`
+    Map(Vec<(Expr, Expr)>),
+    /// What `all`, `exists`, `map` and `filter` come to.
+    Fold(Box<Fold>),
+}
+
+/// A loop over a list or the keys of a map.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Fold {
+    range: Expr,
+    item: String,
+    result_name: String,
+    start: Expr,
+    proceed: Expr,
+    step: Expr,
+    result: Expr,
+}
+
+/// The names under which the parser knows operators.
+pub(super) mod operator {
+    pub(in crate::trust) const IF: &str = "_?_:_";
+    pub(in crate::trust) const AND: &str = "_&&_";
+    pub(in crate::trust) const OR: &str = "_||_";
+    pub(in crate::trust) const NOT: &str = "!_";
+    pub(in crate::trust) const EQ: &str = "_==_";
+    pub(in crate::trust) const NE: &str = "_!=_";
+    pub(in crate::trust) const LT: &str = "_<_";
+    pub(in crate::trust) const LE: &str = "_<=_";
+    pub(in crate::trust) const GT: &str = "_>_";
+    pub(in crate::trust) const GE: &str = "_>=_";
+    pub(in crate::trust) const IN: &str = "@in";
+    pub(in crate::trust) const INDEX: &str = "_[_]";
+    pub(in crate::trust) const ADD: &str = "_+_";
+    pub(in crate::trust) const SUBTRACT: &str = "_-_";
+    pub(in crate::trust) const MULTIPLY: &str = "_*_";
+    pub(in crate::trust) const DIVIDE: &str = "_/_";
+    pub(in crate::trust) const MODULO: &str = "_%_";
+    pub(in crate::trust) const NEGATE: &str = "-_";
+    pub(in crate::trust) const NOT_STRICTLY_FALSE: &str = "@not_strictly_false";
+}
+
+impl Expr {
+    /// An operator with its operands.
+    pub(super) fn as_operator(&self) -> Option<(&str, &[Expr])> {
+        match self {
+            Self::Call { name, target: None, arguments } => Some((name, arguments)),
+            _ => None,
+        }
+    }
+
+    /// The operands of a chain of `&&` or `||`, in the order of the text.
+    pub(super) fn chain<'a>(&'a self, operator: &str) -> Vec<&'a Expr> {
+        match self.as_operator() {
+            Some((name, [left, right])) if name == operator => {
+                let mut all = left.chain(operator);
+                all.extend(right.chain(operator));
+                all
+            }
+            _ => vec![self],
+        }
+    }
+
+    /// The variables and fields that the expression looks at, outermost first: `assertion.sub`.
+    pub(super) fn paths(&self) -> Vec<Vec<&str>> {
+        let mut all = Vec::new();
+        self.collect_paths(&mut all);
+        all
+    }
+
+    fn collect_paths<'a>(&'a self, all: &mut Vec<Vec<&'a str>>) {
+        if let Some(path) = self.path() {
+            if !all.contains(&path) {
+                all.push(path);
+            }
+            return;
+        }
+        match self {
+            Self::Literal(_) | Self::Name(_) => {}
+            Self::Field { of, .. } => of.collect_paths(all),
+            Self::Call { target, arguments, .. } => {
+                target.iter().for_each(|target| target.collect_paths(all));
+                arguments.iter().for_each(|argument| argument.collect_paths(all));
+            }
+            Self::List(entries) => entries.iter().for_each(|entry| entry.collect_paths(all)),
+            Self::Map(entries) => entries.iter().for_each(|(key, value)| {
+                key.collect_paths(all);
+                value.collect_paths(all);
+            }),
+            Self::Fold(fold) => [&fold.range, &fold.step].into_iter().for_each(|part| part.collect_paths(all)),
+        }
+    }
+
+    /// `a.b` and `a['b']` as a path; `has(a.b)` is one as well.
+    pub(super) fn path(&self) -> Option<Vec<&str>> {
+        let (of, name) = match self {
+            Self::Name(name) => return Some(vec![name.trim_start_matches('.')]),
+            Self::Field { of, name, .. } => (of.as_ref(), name.as_str()),
+            _ => match self.as_operator() {
+                Some((operator::INDEX, [of, Self::Literal(Value::Text(name))])) => (of, name.as_str()),
+                _ => return None,
+            },
+        };
+        let mut path = of.path()?;
+        path.push(name);
+        Some(path)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! Does the token enter the pool, and may it act?
+//!
+//! Google looks at the issuer, the audience, the mapping and the condition in turn; what the token became in the pool
+//! is then held against the bindings. The stage at which it ends is part of the answer.
+
+use federate_trust::{Check, Decision, Effect, Glob, Job, StatementVerdict, Verdict};
+use serde_json::Value as Json;
+
+use super::binding::Selector;
+use super::explain;
+use super::principal::Principal;
+use super::provider::Provider;
+
+/// What is said where the language was left out of the binary.
+#[cfg(not(feature = "cel"))]
+pub(super) const LEFT_OUT: &str =
+    "this binary was built without the feature `cel`, so mappings and conditions cannot be evaluated";
+
+/// The stages, as [`Verdict::stage`] names them, in their order.
+pub(super) mod stage {
+    pub(in crate::trust) const STATE: &str = "state";
+    pub(in crate::trust) const ISSUER: &str = "issuer";
+    pub(in crate::trust) const AUDIENCE: &str = "audience";
+    pub(in crate::trust) const MAPPING: &str = "mapping";
+    pub(in crate::trust) const CONDITION: &str = "condition";
+    pub(in crate::trust) const BINDING: &str = "binding";
+}
+
+/// Decides about a job.
+pub(super) fn evaluate(provider: &Provider, job: &Job) -> Verdict {
+    let principal = Principal::of(provider, &job.claims);
+    let mut stages = vec![
+        (stage::STATE, state(provider)),
+        (stage::ISSUER, issuer(provider, job)),
+        (stage::AUDIENCE, audience(provider, job)),
+        (stage::MAPPING, mapping(provider, &principal)),
+    ];
+    stages.extend(conditions(provider, &principal, job).into_iter().map(|check| (stage::CONDITION, Some(check))));
+    stages.push((stage::BINDING, binding(provider, &principal)));
+    let checks: Vec<(&str, Check)> =
+        stages.into_iter().filter_map(|(stage, check)| check.map(|check| (stage, check))).collect();
+    let mut fails: Vec<&str> = checks.iter().filter(|(_, check)| !check.holds).map(|(stage, _)| *stage).collect();
+    fails.dedup();
+    let ends_at = fails.first().copied();
+    let statement = StatementVerdict {
+        name: provider.label(),
+        effect: Effect::Allow,
+        matches: ends_at.is_none(),
+        checks: checks.into_iter().map(|(_, check)| check).collect(),
+    };
+    let decision = if ends_at.is_none() { Decision::Allow } else { Decision::Deny };
+    let mut verdict = Verdict::new(decision, vec![statement]);
+    verdict.stage = Some(ends_at.unwrap_or("ok").to_owned());
+    if let Some(ends_at) = ends_at {
+        verdict.cloud_code = code(ends_at).map(str::to_owned);
+        explain::add_fix(&mut verdict, &fails, provider, &principal, job);
+    }
+    verdict
+}
+
+/// The `error` of `sts.googleapis.com`, or the status of the IAM Credentials API.
+fn code(ends_at: &str) -> Option<&'static str> {
+    match ends_at {
+        stage::STATE => Some("invalid_target"),
+        stage::ISSUER | stage::AUDIENCE => Some("invalid_grant"),
+        stage::CONDITION => Some("unauthorized_client"),
+        stage::BINDING => Some("PERMISSION_DENIED"),
+        _ => None,
+    }
+}
+
+fn state(provider: &Provider) -> Option<Check> {
+    let closed = provider.closed.as_deref()?;
+    Some(Check::equals("state", "is", &["ACTIVE".to_owned()], Some(closed)))
+}
+
+fn issuer(provider: &Provider, job: &Job) -> Option<Check> {
+    let actual = job.claims.issuer();
+    let check = Check::equals("issuerUri", "equals", std::slice::from_ref(&provider.issuer), actual);
+    let near = actual.is_some_and(|actual| {
+        !check.holds && actual.trim_end_matches('/').eq_ignore_ascii_case(provider.issuer.trim().trim_end_matches('/'))
+    });
+    Some(check.with_note(near.then(|| "only a slash, a space or the case differs, and it counts".to_owned())))
+}
+
+fn audience(provider: &Provider, job: &Job) -> Option<Check> {
+    let actual = job.claims.audiences();
+    let own = provider.own_audience();
+    let is_own = provider.audiences.is_empty();
+    let expected = if is_own { vec![format!("https:{own}"), own.clone()] } else { provider.audiences.clone() };
+    let fits = |audience: &String| {
+        if is_own {
+            let bare = audience.strip_prefix("https:").unwrap_or(audience);
+            // An unknown part of the name fits whatever stands there.
+            if own.contains('*') { Glob::parse(&own).matches(bare) } else { bare == own }
+        } else {
+            expected.contains(audience)
+        }
+    };
+    let holds = actual.iter().any(fits);
+    let note = match (holds, is_own) {
+        (false, true) => Some("no audience is listed, so the provider's own name is the only one".to_owned()),
+        (true, true) if own.contains('*') => Some("the provider's full name is not known from this file".to_owned()),
+        _ => None,
+    };
+    Some(Check {
+        key: "audience".to_owned(),
+        operator: "equals".to_owned(),
+        actual: Check::actual_of((!actual.is_empty()).then_some(&actual)),
+        expected,
+        holds,
+        note,
+    })
+}
+
+fn mapping(provider: &Provider, principal: &Principal) -> Option<Check> {
+    let mapped = provider.mapping.get("google.subject").map(|expression| expression.text.clone());
+    Some(Check {
+        key: "google.subject".to_owned(),
+        operator: "maps".to_owned(),
+        expected: mapped.into_iter().collect(),
+        actual: principal.subject().map_or(Json::Null, Json::from),
+        holds: principal.fault.is_none(),
+        note: principal.fault.clone(),
+    })
+}
+
+#[cfg(feature = "cel")]
+fn conditions(provider: &Provider, principal: &Principal, job: &Job) -> Vec<Check> {
+    use super::cel::operator;
+    let (Some(condition), Some(scope)) = (&provider.condition, &principal.scope) else { return Vec::new() };
+    // All of a chain of && have to be true, whatever errors the others have.
+    let parts = condition.tree.chain(operator::AND);
+    parts.into_iter().map(|part| explain::check(part, scope, principal, job)).collect()
+}
+
+#[cfg(not(feature = "cel"))]
+fn conditions(provider: &Provider, _principal: &Principal, _job: &Job) -> Vec<Check> {
+    let unread = |condition: &super::expression::Expression| Check {
+        key: "attributeCondition".to_owned(),
+        operator: "is".to_owned(),
+        expected: vec![condition.text.clone()],
+        actual: Json::Null,
+        holds: false,
+        note: Some(LEFT_OUT.to_owned()),
+    };
+    provider.condition.iter().map(unread).collect()
+}
+
+fn binding(provider: &Provider, principal: &Principal) -> Option<Check> {
+    let bindings = provider.bindings.as_ref()?;
+    let ours: Vec<_> = bindings.iter().filter(|binding| binding.is_of(&provider.pool)).collect();
+    let holds = ours.iter().any(|binding| principal.is_chosen(&binding.chooses));
+    let broken = ours.iter().find_map(|binding| match binding.chooses {
+        Selector::Nobody(why) => Some(why.to_owned()),
+        _ => None,
+    });
+    let unmapped = ours.iter().find_map(|binding| match &binding.chooses {
+        Selector::Attribute(name, _) if !provider.mapping.contains_key(name) => Some(format!("{name} is not mapped")),
+        _ => None,
+    });
+    let elsewhere = ours.is_empty().then(|| "no member is of this provider's pool".to_owned());
+    Some(Check {
+        key: "bindings".to_owned(),
+        operator: "name".to_owned(),
+        expected: bindings.iter().map(|binding| binding.member.clone()).collect(),
+        actual: Check::actual_of(Some(&principal.names())),
+        holds,
+        note: if holds { None } else { broken.or(unmapped).or(elsewhere) },
+    })
+}

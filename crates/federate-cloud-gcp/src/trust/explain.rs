@@ -1,0 +1,100 @@
+//! Why a condition does not hold, and the smallest change that would let the token in.
+
+use federate_core::Claims;
+use federate_trust::{Check, Job, Provider as Issuer, Verdict};
+
+use super::claims;
+use super::evaluate::stage;
+use super::keys;
+use super::principal::{LONGEST_SUBJECT, Principal};
+use super::provider::Provider;
+
+#[cfg(feature = "cel")]
+mod condition;
+#[cfg(feature = "cel")]
+pub(super) use condition::check;
+
+/// The way in, past every stage that fails, and why one might not want it.
+pub(super) fn add_fix(verdict: &mut Verdict, fails: &[&str], provider: &Provider, principal: &Principal, job: &Job) {
+    let changes: Vec<String> = fails.iter().map(|stage| change(stage, provider, principal, &job.claims)).collect();
+    verdict.fix = Some(changes.join("; "));
+    let failed: Vec<&Check> = verdict.statements.iter().flat_map(|statement| statement.failed()).collect();
+    verdict.warning = fails.iter().find_map(|stage| warning(stage, provider, &failed, &job.claims));
+}
+
+fn change(ends_at: &str, provider: &Provider, principal: &Principal, token: &Claims) -> String {
+    match ends_at {
+        stage::STATE => "enable the provider again, or use another one".to_owned(),
+        stage::ISSUER => match token.issuer() {
+            Some(issuer) => format!("let issuerUri be `{issuer}`, or add a provider for it"),
+            None => "the token has no `iss`: give the claims of an ID token".to_owned(),
+        },
+        stage::AUDIENCE => {
+            let own = || format!("https:{}", provider.own_audience());
+            let wanted = provider.audiences.first().cloned().unwrap_or_else(own);
+            format!("let the job ask for a token with the audience `{wanted}`")
+        }
+        stage::MAPPING => match principal.subject() {
+            Some(subject) if subject.len() > LONGEST_SUBJECT => {
+                let shorter = keys::keys(token).into_iter().find(|(key, _)| key.ends_with("google.subject"));
+                format!(
+                    "map google.subject to something shorter: {}",
+                    shorter.map_or_else(String::new, |(_, path)| path)
+                )
+            }
+            _ if provider.mapping.contains_key("google.subject") => {
+                "map google.subject to a claim that this token has".to_owned()
+            }
+            _ => "map google.subject: assertion.sub".to_owned(),
+        },
+        stage::CONDITION => {
+            let old = provider.condition.as_ref().map_or("false", |condition| condition.text.trim());
+            format!("let the attribute condition be `({old}) || ({})`", keys::condition(token))
+        }
+        _ => {
+            let member = member(provider, principal).unwrap_or_else(|| "the token's subject".to_owned());
+            format!("give roles/iam.workloadIdentityUser to {member}")
+        }
+    }
+}
+
+fn warning(ends_at: &str, provider: &Provider, failed: &[&Check], token: &Claims) -> Option<String> {
+    match ends_at {
+        stage::ISSUER => {
+            let bare = |issuer: &str| issuer.trim().trim_end_matches('/').to_ascii_lowercase();
+            let near = token.issuer().is_some_and(|issuer| bare(issuer) == bare(&provider.issuer));
+            (!near).then(|| "that lets in a whole new issuer's jobs; make sure that it is yours".to_owned())
+        }
+        stage::CONDITION | stage::BINDING => stranger(failed, token).or_else(|| {
+            let is_open = token.subject().is_some_and(|subject| subject.ends_with(":pull_request"));
+            is_open.then(|| {
+                "that lets in every pull request of the repository, before anyone has reviewed its code".to_owned()
+            })
+        }),
+        _ => None,
+    }
+}
+
+fn member(provider: &Provider, principal: &Principal) -> Option<String> {
+    let pool = provider.own_audience();
+    let pool = pool.split_once("/providers/")?.0;
+    Some(format!("principal:{pool}/subject/{}", principal.subject()?))
+}
+
+/// Somebody else's job: the conditions that fail name owners, and none of them is the token's.
+fn stranger(failed: &[&Check], token: &Claims) -> Option<String> {
+    let family = claims::family(&Issuer::new(token.issuer().unwrap_or_default()), token.names());
+    failed.iter().find_map(|check| {
+        let claim = check.key.strip_prefix("assertion.")?;
+        let role = claims::role(family, true, claim);
+        let actual = claims::owner(role, check.actual.as_str()?)?;
+        let expected: Vec<&str> = check.expected.iter().filter_map(|value| claims::owner(role, value)).collect();
+        let is_positive = !check.operator.starts_with(['!', 'n']);
+        (is_positive && !expected.is_empty() && !expected.contains(&actual)).then(|| {
+            format!(
+                "the token is `{actual}`'s, the condition is for `{}`: that would let a stranger in",
+                expected.join("`, `")
+            )
+        })
+    })
+}

@@ -1,0 +1,31 @@
+//! A mapping or condition, and what can be said of it where the language is left out.
+
+#[cfg(feature = "cel")]
+use super::cel::{self, Expr};
+
+/// Text in the Common Expression Language.
+#[derive(Debug, PartialEq)]
+pub(super) struct Expression {
+    /// As written.
+    pub(super) text: String,
+    /// As read.
+    #[cfg(feature = "cel")]
+    pub(super) tree: Expr,
+}
+
+impl Expression {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// In words, where it is longer than Google takes, or no expression.
+    pub(super) fn read(text: &str, longest: usize) -> Result<Self, String> {
+        if text.chars().count() > longest {
+            return Err(format!("it is longer than {longest} characters, the most that Google takes"));
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            #[cfg(feature = "cel")]
+            tree: cel::parse(text)?,
+        })
+    }
+}

@@ -1,0 +1,184 @@
+//! One provider, read from what gcloud, the API and Terraform print.
+
+use std::collections::BTreeMap;
+
+use federate_core::Error;
+use federate_trust::TRUST_DOCUMENT;
+use serde_json::{Map, Value as Json};
+
+use super::binding::{Binding, Pool};
+use super::expression::Expression;
+
+/// Characters in an attribute condition and in one mapping, by the API's reference of `WorkloadIdentityPoolProvider`.
+const LONGEST_CONDITION: usize = 4096;
+const LONGEST_MAPPING: usize = 2048;
+
+/// One provider, and the bindings that are known beside it.
+#[derive(Debug)]
+pub(super) struct Provider {
+    /// `projects/N/locations/global/workloadIdentityPools/POOL/providers/ID`, as far as it is known.
+    pub(super) name: Option<String>,
+    /// The pool and the provider's own id, where the name is not known yet.
+    pub(super) pool: Pool,
+    id: Option<String>,
+    /// Why it takes no tokens at all.
+    pub(super) closed: Option<String>,
+    pub(super) issuer: String,
+    /// Empty where the provider's own name is the audience.
+    pub(super) audiences: Vec<String>,
+    pub(super) mapping: BTreeMap<String, Expression>,
+    pub(super) condition: Option<Expression>,
+    /// Who may act; `None` where no binding is given, so that nothing can be said.
+    pub(super) bindings: Option<Vec<Binding>>,
+}
+
+/// What stands under either spelling: the API's or Terraform's.
+fn field<'a>(map: &'a Map<String, Json>, camel: &str, snake: &str) -> Option<&'a Json> {
+    map.get(camel).or_else(|| map.get(snake)).filter(|value| !value.is_null())
+}
+
+/// The block `oidc`, or the provider itself, where its fields stand flat.
+fn oidc(map: &Map<String, Json>) -> Option<&Map<String, Json>> {
+    let block = match map.get("oidc") {
+        Some(Json::Object(block)) => block,
+        Some(Json::Array(blocks)) => blocks.first()?.as_object()?,
+        _ => map,
+    };
+    field(block, "issuerUri", "issuer_uri").map(|_| block)
+}
+
+impl Provider {
+    /// Does the object look like a provider?
+    pub(super) fn is_one(map: &Map<String, Json>) -> bool {
+        let has = |camel: &str, snake: &str| map.contains_key(camel) || map.contains_key(snake);
+        oidc(map).is_some_and(|block| !std::ptr::eq(block, map))
+            || (has("issuerUri", "issuer_uri")
+                && (has("attributeMapping", "attribute_mapping")
+                    || has("attributeCondition", "attribute_condition")
+                    || map.get("name").and_then(Json::as_str).is_some_and(|name| name.contains("/providers/"))))
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// `trust-document`, one for each part that cannot be read.
+    pub(super) fn read(path: &str, map: &Map<String, Json>) -> Result<Self, Vec<Error>> {
+        let mut errors = Vec::new();
+        let mut bad = |what: String, key: &str| {
+            let place = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+            errors.push(Error::new(&TRUST_DOCUMENT, what).with_setting(place));
+        };
+        let text = |camel: &str, snake: &str| field(map, camel, snake).and_then(Json::as_str).map(str::to_owned);
+        let block = oidc(map).unwrap_or(map);
+        let issuer = field(block, "issuerUri", "issuer_uri").and_then(Json::as_str).map(str::to_owned);
+        if issuer.is_none() {
+            bad("the issuer has to be a text".to_owned(), "oidc.issuerUri");
+        }
+        let audiences = match field(block, "allowedAudiences", "allowed_audiences") {
+            None => Some(Vec::new()),
+            Some(Json::String(one)) => Some(vec![one.clone()]),
+            Some(Json::Array(many)) => many.iter().map(|one| one.as_str().map(str::to_owned)).collect(),
+            Some(_) => None,
+        };
+        if audiences.is_none() {
+            bad("the allowed audiences have to be a list of texts".to_owned(), "oidc.allowedAudiences");
+        }
+        let mut mapping = BTreeMap::new();
+        match field(map, "attributeMapping", "attribute_mapping") {
+            None => {}
+            Some(Json::Object(entries)) => {
+                for (key, value) in entries.iter().filter(|(_, value)| !value.is_null()) {
+                    let place = format!("attributeMapping.{key}");
+                    match value.as_str().map(|value| Expression::read(value, LONGEST_MAPPING)) {
+                        Some(Ok(expression)) => {
+                            mapping.insert(key.clone(), expression);
+                        }
+                        Some(Err(why)) => bad(format!("the mapping of {key} cannot be read: {why}"), &place),
+                        None => bad(format!("the mapping of {key} has to be a text"), &place),
+                    }
+                }
+            }
+            Some(_) => bad("the attribute mapping has to be an object".to_owned(), "attributeMapping"),
+        }
+        let condition = match field(map, "attributeCondition", "attribute_condition") {
+            None => None,
+            Some(Json::String(text)) if text.trim().is_empty() => None,
+            Some(Json::String(text)) => match Expression::read(text, LONGEST_CONDITION) {
+                Ok(expression) => Some(expression),
+                Err(why) => {
+                    bad(format!("the attribute condition cannot be read: {why}"), "attributeCondition");
+                    None
+                }
+            },
+            Some(_) => {
+                bad("the attribute condition has to be a text".to_owned(), "attributeCondition");
+                None
+            }
+        };
+        let (Some(issuer), Some(audiences), true) = (issuer, audiences, errors.is_empty()) else { return Err(errors) };
+        let name = text("name", "name").map(|name| name.trim_start_matches("//iam.googleapis.com/").to_owned());
+        let name = name.filter(|name| name.contains("/workloadIdentityPools/"));
+        let from_name = name.as_deref().and_then(|name| name.split_once("/providers/"));
+        let pool = match from_name {
+            Some((pool, _)) => Pool::Named(pool.to_owned()),
+            None => text("workloadIdentityPoolId", "workload_identity_pool_id").map_or(Pool::Unknown, Pool::WithId),
+        };
+        let id = match from_name {
+            Some((_, id)) => Some(id.to_owned()),
+            None => text("workloadIdentityPoolProviderId", "workload_identity_pool_provider_id"),
+        };
+        let is_disabled = map.get("disabled").and_then(Json::as_bool) == Some(true);
+        let state = text("state", "state").filter(|state| state == "DELETED");
+        let closed = if is_disabled { Some("disabled".to_owned()) } else { state };
+        Ok(Self { name, pool, id, closed, issuer, audiences, mapping, condition, bindings: None })
+    }
+
+    /// Takes the bindings that stand in the same file.
+    pub(super) fn bind(&mut self, bindings: &[Binding]) {
+        self.bindings = (!bindings.is_empty()).then(|| bindings.to_vec());
+    }
+
+    /// Two readings of the same thing, as a plan has them.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let parts = |one: &Self| (one.name.clone(), one.pool.clone(), one.id.clone(), one.issuer.clone());
+        parts(self) == parts(other)
+            && self.audiences == other.audiences
+            && self.mapping == other.mapping
+            && self.condition == other.condition
+    }
+
+    /// The audience that a token needs where none is listed; `*` stands for what is not known yet.
+    pub(super) fn own_audience(&self) -> String {
+        let name = self.name.clone().unwrap_or_else(|| {
+            let id = self.id.as_deref().unwrap_or("*");
+            match &self.pool {
+                Pool::Named(pool) => format!("{pool}/providers/{id}"),
+                Pool::WithId(pool) => {
+                    format!("projects/*/locations/global/workloadIdentityPools/{pool}/providers/{id}")
+                }
+                Pool::Unknown => format!("projects/*/locations/global/workloadIdentityPools/*/providers/{id}"),
+            }
+        });
+        format!("//iam.googleapis.com/{name}")
+    }
+
+    /// `POOL/providers/ID`
+    fn short(&self) -> Option<String> {
+        let pool = match &self.pool {
+            Pool::Named(pool) => pool.rsplit('/').next().unwrap_or_default(),
+            Pool::WithId(pool) => pool,
+            Pool::Unknown => return None,
+        };
+        Some(format!("{pool}/providers/{}", self.id.as_deref()?))
+    }
+
+    /// Which of several.
+    pub(super) fn place(&self, path: &str) -> String {
+        self.short().unwrap_or_else(|| path.to_owned())
+    }
+
+    /// For people.
+    pub(super) fn label(&self) -> String {
+        self.short().map_or_else(|| "provider".to_owned(), |name| format!("provider {name}"))
+    }
+}

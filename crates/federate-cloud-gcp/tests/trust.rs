@@ -1,0 +1,417 @@
+//! Providers with tokens, the expected decisions, stages and findings (`trust/*.json`).
+
+#![cfg(feature = "cel")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use federate_cloud_gcp::GcpTrust;
+use federate_core::Claims;
+use federate_trust::{Job, Severity, TrustDocument, TrustModel as _, Verdict};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+fn cases() -> Vec<Json> {
+    let read = |text: &str| -> Vec<Json> { serde_json::from_str(text).unwrap() };
+    let (first, more) = (include_str!("trust/cases.json"), include_str!("trust/more.json"));
+    read(first).into_iter().chain(read(more)).collect()
+}
+
+fn document(value: &Json) -> Box<dyn TrustDocument> {
+    GcpTrust.documents(value).unwrap().remove(0).document
+}
+
+fn job(claims: &Json) -> Job {
+    Job::new(Claims::new(claims.as_object().unwrap().clone()), SystemTime::now())
+}
+
+#[test]
+fn every_decision_is_right() {
+    let mut wrong = Vec::new();
+    for entry in cases() {
+        let document = document(&entry);
+        for case in entry["cases"].as_array().unwrap() {
+            let verdict = document.evaluate(&job(&case["claims"]));
+            let stage = verdict.stage.as_deref();
+            if verdict.is_allowed() != (case["expect"] == "allow") || stage != case["stage"].as_str() {
+                wrong.push(format!("{}: {}: {} expected, {stage:?} found", entry["id"], case["why"], case["stage"]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_finding_is_right() {
+    let mut wrong = Vec::new();
+    for entry in cases() {
+        let ids = |key: &str| -> BTreeSet<String> {
+            let list = entry[key].as_array().into_iter().flatten();
+            list.map(|id| id.as_str().unwrap().to_owned()).collect()
+        };
+        let optional = ids("lint_optional");
+        let kept = |set: BTreeSet<String>| set.into_iter().filter(|id| !optional.contains(id)).collect::<BTreeSet<_>>();
+        let found = kept(document(&entry).lint().iter().map(|finding| finding.id.to_owned()).collect());
+        let expected = kept(ids("lint"));
+        if expected != found {
+            wrong.push(format!("{}: expected {expected:?}, found {found:?}", entry["id"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+const NAME: &str = "projects/1/locations/global/workloadIdentityPools/ci/providers/main";
+
+fn provider() -> Json {
+    json!({
+        "name": NAME, "state": "ACTIVE", "oidc": {"issuerUri": "https://gitlab.com"},
+        "attributeMapping": {"google.subject": "assertion.sub", "attribute.project_id": "assertion.project_id"},
+        "attributeCondition": "assertion.project_id == '7' && assertion.ref == 'main'",
+    })
+}
+
+fn claims() -> Json {
+    json!({
+        "iss": "https://gitlab.com", "aud": format!("https://iam.googleapis.com/{NAME}"), "project_id": "7", "ref": "main",
+        "project_path": "larkspur/api", "sub": "project_path:larkspur/api:ref_type:branch:ref:main",
+    })
+}
+
+fn with(mut value: Json, changes: Json) -> Json {
+    for (key, change) in changes.as_object().unwrap() {
+        value[key] = change.clone();
+    }
+    value
+}
+
+#[test]
+fn what_gcloud_and_terraform_print() {
+    let member =
+        "principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/ci/attribute.project_id/8";
+    let policy = json!({"bindings": [{"role": "roles/iam.workloadIdentityUser", "members": [member]}], "etag": "BwY"});
+    let terraform = json!({
+        "name": NAME, "workload_identity_pool_id": "ci", "workload_identity_pool_provider_id": "main", "disabled": false,
+        "oidc": [{"issuer_uri": "https://gitlab.com", "allowed_audiences": [], "jwks_json": null}], "aws": [],
+        "attribute_mapping": {"google.subject": "assertion.sub", "attribute.project_id": "assertion.project_id"},
+        "attribute_condition": "assertion.project_id == '7' && assertion.ref == 'main'",
+    });
+    let mut planned = terraform.clone();
+    planned.as_object_mut().unwrap().remove("name");
+    let resource = |values: &Json| json!({"type": "google_iam_workload_identity_pool_provider", "values": values});
+    let grant = json!({"values": {"role": "roles/iam.workloadIdentityUser", "member": member}});
+    let state = |values: &Json, more: Json| json!({"root_module": {"resources": [resource(values), more]}});
+    for (wrapped, stage) in [
+        (provider(), "ok"),
+        (json!([provider()]), "ok"),
+        (with(provider(), json!({"bindings": []})), "ok"),
+        (with(provider(), json!({"bindings": null})), "ok"),
+        (with(provider(), json!({"bindings": [member]})), "binding"),
+        (with(provider(), json!({"bindings": policy["bindings"]})), "binding"),
+        (json!({"provider": provider(), "bindings": [member]}), "binding"),
+        (json!({"provider": provider(), "policy": policy}), "binding"),
+        (json!({"providers": [provider()], "serviceAccounts": [policy]}), "binding"),
+        (json!({"values": state(&terraform, json!({}))}), "ok"),
+        (json!({"values": state(&terraform, grant.clone())}), "binding"),
+        (json!({"planned_values": state(&planned, grant)}), "binding"),
+        (
+            json!({
+                "planned_values": state(&planned, json!({})),
+                "prior_state": {"values": state(&terraform, json!({}))},
+                "configuration": {"root_module": {"resources": [{"expressions": {"oidc": [{"issuer_uri": {"constant_value": "x"}}]}}]}},
+                "resource_changes": [{"change": {"before": with(terraform.clone(), json!({"attribute_condition": "true"})), "after": planned}}],
+            }),
+            "ok",
+        ),
+    ] {
+        let mut documents = GcpTrust.documents(&wrapped).unwrap();
+        assert_eq!(documents.len(), 1, "{wrapped}");
+        let verdict = documents.remove(0).document.evaluate(&job(&claims()));
+        assert_eq!(verdict.stage.as_deref(), Some(stage), "{wrapped}");
+    }
+    let two = json!([provider(), with(provider(), json!({"name": NAME.replace("main", "other")}))]);
+    let places: Vec<String> = GcpTrust.documents(&two).unwrap().into_iter().map(|located| located.place).collect();
+    assert_eq!(places, ["ci/providers/main", "ci/providers/other"]);
+    for other in [
+        json!({"issuer": "https://gitlab.com", "subject": "x", "audiences": ["y"]}),
+        json!({"Statement": []}),
+        json!(1),
+    ] {
+        assert!(GcpTrust.documents(&other).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_said_with_its_place() {
+    for (changes, place, expected) in [
+        (json!({"attributeCondition": "assertion.sub = 'x'"}), "attributeCondition", "cannot be read"),
+        (json!({"attributeCondition": "x".repeat(4097)}), "attributeCondition", "4096"),
+        (json!({"attributeCondition": ["true"]}), "attributeCondition", "a text"),
+        (json!({"attributeMapping": {"google.subject": "'"}}), "attributeMapping.google.subject", "cannot be read"),
+        (json!({"attributeMapping": {"google.subject": "x".repeat(2049)}}), "attributeMapping.google.subject", "2048"),
+        (json!({"attributeMapping": {"google.subject": 7}}), "attributeMapping.google.subject", "a text"),
+        (json!({"attributeMapping": []}), "attributeMapping", "an object"),
+        (json!({"oidc": {"issuerUri": 1}}), "oidc.issuerUri", "a text"),
+        (json!({"oidc": {"issuerUri": "x", "allowedAudiences": [1]}}), "oidc.allowedAudiences", "a list"),
+    ] {
+        let errors = GcpTrust.documents(&with(provider(), changes)).unwrap_err();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert_eq!(errors[0].setting(), Some(place));
+        assert!(errors[0].what().contains(expected), "{errors:?}");
+    }
+}
+
+#[test]
+fn the_way_in_and_why_not() {
+    let verdict =
+        |changes: Json, token: Json| document(&with(provider(), changes)).evaluate(&job(&with(claims(), token)));
+    let fix = |verdict: &Verdict| verdict.fix.clone().unwrap();
+    let denied = verdict(json!({}), json!({"ref": "dev"}));
+    assert_eq!(
+        (denied.stage.as_deref(), denied.cloud_code.as_deref()),
+        (Some("condition"), Some("unauthorized_client"))
+    );
+    let failed: Vec<_> = denied.statements[0].failed().collect();
+    assert_eq!(failed.len(), 1);
+    let check = (failed[0].key.as_str(), failed[0].operator.as_str(), failed[0].actual_text());
+    assert_eq!(check, ("assertion.ref", "==", "dev".to_owned()));
+    assert!(fix(&denied).contains("(assertion.project_id == '7' && assertion.ref == 'dev')"), "{denied:?}");
+    assert_eq!(denied.warning, None);
+
+    // What is said to let a token in, does.
+    let condition = fix(&denied).split('`').nth(1).unwrap().to_owned();
+    assert!(verdict(json!({"attributeCondition": condition}), json!({"ref": "dev"})).is_allowed());
+
+    let stranger = json!({"project_path": "vexed-mallow/api"});
+    let denied = verdict(json!({"attributeCondition": "assertion.project_path == 'larkspur/api'"}), stranger);
+    assert!(denied.warning.unwrap().contains("`vexed-mallow`'s"));
+    let denied = verdict(json!({}), json!({"iss": "https://gitlab.example.com"}));
+    assert!(fix(&denied).contains("https://gitlab.example.com") && denied.warning.unwrap().contains("new issuer"));
+    let denied = verdict(json!({}), json!({"aud": "https://gitlab.com"}));
+    assert!(fix(&denied).contains(NAME) && denied.statements[0].failed().next().unwrap().note.is_some());
+    let denied = verdict(json!({}), json!({"sub": "x".repeat(128)}));
+    assert!(fix(&denied).contains("assertion.project_id"), "{denied:?}");
+    let bound = json!({"bindings": ["principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/ci/subject/x"]});
+    let denied = verdict(bound, json!({}));
+    let member = "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/ci/subject/project_path:larkspur/api:ref_type:branch:ref:main";
+    assert!(fix(&denied).contains(member), "{denied:?}");
+    assert!(verdict(json!({"bindings": [member]}), json!({})).is_allowed());
+}
+
+#[test]
+fn subtle_reasons_are_named() {
+    let note = |condition: &str, token: Json| {
+        let verdict = document(&with(provider(), json!({"attributeCondition": condition})))
+            .evaluate(&job(&with(claims(), token)));
+        verdict.statements[0].failed().next().unwrap().note.clone().unwrap()
+    };
+    for (condition, expected) in [
+        ("assertion.project_id == 7", "quote"),
+        ("assertion.project_path == 'Larkspur/API'", "case"),
+        ("assertion.sub == 'project_path:larkspur/*'", "wildcards"),
+        ("assertion.environment == 'prod'", "no `environment`"),
+        ("attribute.ref == 'main'", "not mapped"),
+        ("assertion.ref.frobnicate()", "frobnicate"),
+        ("assertion.ref", "true or false"),
+    ] {
+        let told = note(condition, json!({}));
+        assert!(told.contains(expected), "{condition}: {told}");
+    }
+    let environment = json!({"sub": "repo:o/r:environment:prod"});
+    assert!(note("assertion.sub == 'repo:o/r:ref:refs/heads/main'", environment).contains("takes the place"));
+    let ids = json!({"sub": "repo:o@1/r@2:ref:refs/heads/main"});
+    assert!(note("assertion.sub == 'repo:o/r:ref:refs/heads/main'", ids).contains("immutable"));
+}
+
+/// What conditions are made of.
+fn conditions() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        (
+            "assertion|attribute|google",
+            "sub|ref|project_id|project_path|subject|nothing",
+            "==|!=|<",
+            "'[a-z:/*]{0,8}'|7|true|null"
+        )
+            .prop_map(|(root, name, operator, value)| format!("{root}.{name} {operator} {value}")),
+        ("sub|ref|project_path", "startsWith|endsWith|contains|matches|extract|split", "[a-z:/*^$.(){}|]{0,8}")
+            .prop_map(|(name, method, value)| format!("assertion.{name}.{method}('{value}')")),
+        "true|false|has\\(assertion\\.ref\\)|'main' in \\[assertion\\.ref\\]|assertion\\.ref in \\['main'\\]",
+    ];
+    leaf.prop_recursive(3, 16, 2, |inner| {
+        prop_oneof![
+            (inner.clone(), "&&|\\|\\|", inner.clone()).prop_map(|(a, b, c)| format!("({a} {b} {c})")),
+            (inner.clone(), "&&|\\|\\|", inner.clone()).prop_map(|(a, b, c)| format!("{a} {b} {c}")),
+            inner.clone().prop_map(|one| format!("!({one})")),
+            (inner.clone(), inner.clone(), inner).prop_map(|(a, b, c)| format!("({a} ? {b} : {c})")),
+        ]
+    })
+}
+
+fn any_json() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        "\\PC{0,12}".prop_map(Json::from),
+        "principal(Set)?://[a-z./0-9*]{0,30}".prop_map(Json::from),
+    ];
+    let key = "oidc|issuerUri|issuer_uri|attributeMapping|attribute_condition|bindings|members|role|name|provider|google.subject|[a-z]{1,4}";
+    leaf.prop_recursive(5, 48, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+            prop::collection::btree_map(key, inner, 0..6).prop_map(|map| map.into_iter().collect::<Json>()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_json_makes_it_panic(value in any_json(), token in any_json()) {
+        let token = if token.is_object() { token } else { json!({}) };
+        for located in GcpTrust.documents(&value).unwrap_or_default() {
+            located.document.lint();
+            located.document.evaluate(&job(&token));
+        }
+        GcpTrust.keys(&job(&token).claims);
+    }
+
+    #[test]
+    fn no_condition_makes_it_panic(text in "\\PC{0,60}|[a-z.'\"()\\[\\]!&|=:?{}*^$\\\\ ]{0,60}", issuer in "https://(gitlab.com|token.actions.githubusercontent.com|app.terraform.io|x)") {
+        let value = with(provider(), json!({"attributeCondition": text, "oidc": {"issuerUri": issuer}}));
+        for located in GcpTrust.documents(&value).unwrap_or_default() {
+            located.document.lint();
+            located.document.evaluate(&job(&with(claims(), json!({"iss": issuer}))));
+        }
+    }
+
+    /// A condition more never lets anybody in.
+    #[test]
+    fn and_never_opens(first in conditions(), second in conditions(), reference in "main|dev") {
+        let decide = |condition: &str| {
+            let value = with(provider(), json!({"attributeCondition": condition}));
+            let document = document(&value);
+            document.lint();
+            document.evaluate(&job(&with(claims(), json!({"ref": reference})))).is_allowed()
+        };
+        let both = decide(&format!("({first}) && ({second})"));
+        prop_assert!(!both || (decide(&first) && decide(&second)), "{} && {}", first, second);
+    }
+}
+
+/// A GitHub job.
+fn github(owner: &str, id: &str, name: &str, repository_id: &str, reference: &str) -> Json {
+    json!({
+        "iss": "https://token.actions.githubusercontent.com", "aud": "a", "ref": reference, "actor": "mira-k",
+        "sub": format!("repo:{owner}/{name}:ref:{reference}"), "repository": format!("{owner}/{name}"),
+        "repository_id": repository_id, "repository_owner": owner, "repository_owner_id": id,
+        "event_name": "push", "workflow": "deploy",
+        "workflow_ref": format!("{owner}/{name}/.github/workflows/deploy.yml@{reference}"),
+    })
+}
+
+/// Conditions as people write them about `larkspur/api` on main.
+fn meant_for_larkspur() -> impl Strategy<Value = String> {
+    let tests: Vec<String> = [
+        ("repository", vec!["larkspur/api", "larkspur/", "larkspur", "/api", "api"]),
+        ("repository_owner", vec!["larkspur", "lark"]),
+        (
+            "sub",
+            vec![
+                "repo:larkspur/api:ref:refs/heads/main",
+                "repo:larkspur/api:",
+                "repo:larkspur/api",
+                "repo:larkspur",
+                "repo:",
+                ":ref:refs/heads/main",
+            ],
+        ),
+        ("ref", vec!["refs/heads/main", "refs/heads/", "main"]),
+        ("repository_id", vec!["7", "71"]),
+        ("repository_owner_id", vec!["57"]),
+        ("actor", vec!["mira-k"]),
+        ("event_name", vec!["push"]),
+        ("environment", vec!["prod"]),
+        (
+            "workflow_ref",
+            vec!["larkspur/api/.github/workflows/deploy.yml@refs/heads/main", "larkspur/api/", "larkspur"],
+        ),
+    ]
+    .into_iter()
+    .flat_map(|(claim, values)| {
+        values.into_iter().flat_map(move |value| {
+            [
+                format!("assertion.{claim} == '{value}'"),
+                format!("assertion.{claim} != '{value}'"),
+                format!("assertion.{claim}.startsWith('{value}')"),
+                format!("assertion.{claim}.endsWith('{value}')"),
+                format!("assertion.{claim}.contains('{value}')"),
+                format!("assertion.{claim} in ['{value}', 'x']"),
+                format!("assertion.{claim}.matches('^{value}$')"),
+                format!("assertion.{claim}.matches('^{value}')"),
+                format!("assertion.{claim}.matches('{value}$')"),
+                format!("assertion.{claim}.matches('^({value}|x).*')"),
+                format!("has(assertion.{claim})"),
+            ]
+        })
+    })
+    .collect();
+    prop::sample::select(tests).prop_recursive(3, 12, 2, |inner| {
+        prop_oneof![
+            (inner.clone(), "&&|\\|\\|", inner.clone()).prop_map(|(a, b, c)| format!("({a} {b} {c})")),
+            inner.clone().prop_map(|one| format!("!({one})")),
+            (inner.clone(), inner.clone(), inner).prop_map(|(a, b, c)| format!("({a} ? {b} : {c})")),
+        ]
+    })
+}
+
+const STRANGERS: [&str; 8] = [
+    "gcp-trivial-condition",
+    "gcp-any-tenant",
+    "gcp-prefix-without-slash",
+    "gcp-substring",
+    "gcp-regex-unanchored",
+    "gcp-negation-only",
+    "gcp-actor-only",
+    "gcp-no-condition",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whoever is let in and should not be, is reported.
+    #[test]
+    fn nobody_gets_in_unreported(condition in meant_for_larkspur()) {
+        let value = json!({
+            "oidc": {"issuerUri": "https://token.actions.githubusercontent.com", "allowedAudiences": ["a"]},
+            "attributeMapping": {"google.subject": "assertion.sub"}, "attributeCondition": condition,
+        });
+        let document = document(&value);
+        let found: Vec<(&str, Severity)> = document.lint().iter().map(|one| (one.id, one.severity)).collect();
+        let is_let_in = |token: Json| document.evaluate(&job(&token)).is_allowed();
+        let strangers = [
+            ("quillon", "api"), ("larkspur-evil", "api"), ("evil-larkspur", "api"), ("quillon", "larkspur"),
+        ];
+        for (owner, name) in strangers {
+            for reference in ["refs/heads/main", "refs/heads/x"] {
+                for environment in [None, Some("prod")] {
+                    let mut token = github(owner, "99", name, "99", reference);
+                    if let Some(environment) = environment {
+                        token["environment"] = json!(environment);
+                        token["sub"] = json!(format!("repo:{owner}/{name}:environment:{environment}"));
+                    }
+                    if is_let_in(token) {
+                        let is_told = found.iter().any(|(id, severity)| STRANGERS.contains(id) && *severity >= Severity::High);
+                        prop_assert!(is_told, "{} lets in {}/{}: {:?}", condition, owner, name, found);
+                    }
+                }
+            }
+        }
+        if is_let_in(github("larkspur", "57", "web", "72", "refs/heads/main")) {
+            prop_assert!(!found.is_empty(), "{} lets in another repository", condition);
+        }
+        if is_let_in(github("larkspur", "57", "api", "71", "refs/heads/x")) {
+            let is_told = found.iter().any(|(_, severity)| *severity >= Severity::Medium);
+            prop_assert!(is_told, "{} lets in another branch: {:?}", condition, found);
+        }
+    }
+}
