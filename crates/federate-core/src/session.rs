@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use serde_json::Value as Json;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::claims::Claims;
@@ -53,6 +54,9 @@ pub trait TargetSource: Send + Sync + fmt::Debug {
     fn identity(&self) -> &BoundIdentity;
     /// The target with `{claim:…}` as written.
     fn unbound(&self) -> &Arc<dyn CloudTarget>;
+    /// The target's settings, with everything filled but `{claim:…}`: what decides which credentials come out, besides the
+    /// token.
+    fn settings(&self) -> Json;
     /// The target with its claims filled in and validated again.
     ///
     /// # Errors
@@ -124,6 +128,11 @@ impl Session {
     /// The context that adapters work in.
     pub fn context(&self) -> &Context {
         &self.context
+    }
+
+    /// Masks a secret in the CI's log, as the session does by itself with every token and all credentials of an exchange.
+    pub fn hide(&self, secret: &Secret) {
+        (self.hide)(secret);
     }
 
     /// What can be refused before any network call, for all targets at once.

@@ -15,3 +15,15 @@ mod strangers;
 pub use client::{Client, Way};
 pub use reroute::{Rerouting, rerouting};
 pub use server::{Answer, Handler, Incoming, LoopbackServer, ServerTls};
+
+/// The variables that decide where requests are led and which certificates count.
+pub const ROUTE_VARIABLES: &[&str] = &[
+    reroute::URL_VARIABLE,
+    reroute::CA_VARIABLE,
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+];

@@ -8,11 +8,12 @@ use federate_core::{
     BoundIdentity, ClaimPattern, Claims, CloudTarget, Context, Detection, Error, TargetSource, codes as core_codes,
 };
 use figment::value::Value;
+use serde_json::Value as Json;
 
 use crate::check::texts;
 use crate::codes;
 use crate::placeholders::{self, Filling};
-use crate::profile::{Profile, TargetSection};
+use crate::profile::{Profile, TargetSection, json};
 
 impl Profile {
     /// The targets that `-t` names (globs), else `default_targets`, else the only one.
@@ -278,6 +279,10 @@ impl TargetSource for Source {
 
     fn unbound(&self) -> &Arc<dyn CloudTarget> {
         &self.unbound
+    }
+
+    fn settings(&self) -> Json {
+        json(&self.settings)
     }
 
     fn bind(&self, claims: &Claims) -> Result<Arc<dyn CloudTarget>, Error> {

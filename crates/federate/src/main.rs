@@ -1,10 +1,14 @@
 //! `federate`: a CI job becomes someone in a cloud, without a stored key.
 
 mod args;
+mod cache;
 mod child;
 mod commands;
+mod edited;
 mod formats;
 mod host;
+mod invocation;
+mod kubeconfig;
 mod private;
 mod registry;
 mod report;
