@@ -61,6 +61,7 @@ fn a_strangers_profile_is_refused_and_static_keys_are_told_of() {
     let arguments = ["aws-config", "-t", "aws", "--prefix", "ci-"];
     let refused = workshop.run_quietly(&arguments);
     assert!(refused.code == 2 && refused.stderr.contains("federate did not write"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("where: ") && refused.stderr.contains(".aws/config"), "{}", refused.stderr);
     assert!(refused.stderr.contains(".aws/credentials has static keys for the profile `ci-aws`"), "{}", refused.stderr);
     assert_eq!(config(&workshop), foreign);
     assert_eq!(workshop.run_quietly(&[&arguments[..], &["--force"]].concat()).code, 0);
@@ -113,7 +114,7 @@ fn what_cannot_be_written_is_refused() {
     for (arguments, expected) in [
         (&["aws-config", "-t", "azure"][..], "whose SDKs know no program"),
         (&["aws-config", "--prefix", "a]b"], "cannot be named"),
-        (&["aws-config", "--set", "targets.aws.policy={\"Id\": \"a #b\"}", "-t", "aws"], "cannot be written into"),
+        (&["aws-config", "--set", "targets.aws.policy='{\"Id\": \"a #b\"}'", "-t", "aws"], "cannot be written into"),
         (&["aws-config", "--dry-run", "--check"], "cannot be used with"),
         (&["aws-config", "-t", "nobody"], "no target"),
     ] {

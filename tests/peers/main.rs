@@ -1,5 +1,5 @@
-//! Real clients on what federate hands out: the AWS CLI, boto3, azure-identity, the az CLI, Terraform and moto;
-//! and the programs that read what it draws.
+//! Real clients on what federate hands out: the AWS CLI, boto3, azure-identity, the az CLI, Terraform, the Kubernetes
+//! client and moto; and the programs that read what it draws.
 //!
 //! `FEDERATE_PEERS=required` makes a client that is not there a failure; `FEDERATE_PEERS=skip` leaves all of them out;
 //! `FEDERATE_PEERS_AZ=install` installs the az CLI (780 MB), which is otherwise used where it is already.
@@ -14,6 +14,8 @@ mod bodies;
 mod boto3;
 mod graph;
 mod job;
+mod keyring;
+mod kubernetes;
 mod moto;
 mod npm;
 mod recorder;
@@ -57,6 +59,8 @@ const SUITES: &[Suite] = &[
     Suite::new("azure_identity", python, azure_identity::TESTS),
     Suite::new("bodies", python, bodies::TESTS),
     Suite::new("graph", graph::find, graph::TESTS),
+    Suite::new("kubernetes", kubernetes::find, kubernetes::TESTS),
+    Suite { can_be_required: false, ..Suite::new("keyring", keyring::find, keyring::TESTS) },
     Suite::new("az", az::find, az::TESTS),
     Suite { can_be_required: false, ..Suite::new("terraform", terraform::find, terraform::TESTS) },
 ];

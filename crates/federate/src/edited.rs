@@ -56,6 +56,11 @@ impl Edited {
         }
     }
 
+    /// The error, with the file as the place to look at.
+    pub(crate) fn blame(&self, error: Error) -> Error {
+        error.with_origin(self.named.display().to_string())
+    }
+
     /// Makes the change, or shows what it would be.
     pub(crate) fn apply(
         &self,

@@ -39,7 +39,10 @@ pub(crate) fn run(start: &Start, arguments: AwsConfig) -> Result<u8, Failure> {
     for warning in config.outranked(&start.context(&profile)?, &names) {
         start.stderr.warn(&warning);
     }
-    edited.apply(start, &arguments.change, &|text| Ok(config.with_profiles(text, &profiles, arguments.change.force)?))
+    edited.apply(start, &arguments.change, &|text| {
+        let written = config.with_profiles(text, &profiles, arguments.change.force);
+        Ok(written.map_err(|errors| errors.into_iter().map(|error| edited.blame(error)).collect::<Vec<_>>())?)
+    })
 }
 
 fn config_of<'a>(start: &'a Start, profile: &Profile, targets: &[String]) -> Result<&'a dyn SdkConfig, Error> {

@@ -27,12 +27,16 @@ pub(crate) fn run(start: &Start, arguments: Kubeconfig) -> Result<u8, Failure> {
     let edited = Edited::new(path, Neighbours::LockFile, Some(MODE))?;
     let named = arguments.context.clone().or_else(|| arguments.cluster.clone());
     if let (true, Some(name)) = (arguments.change.remove, &named) {
-        return edited.apply(start, &arguments.change, &|text| Ok(without_access(text, name)?));
+        return edited.apply(start, &arguments.change, &|text| {
+            Ok(without_access(text, name).map_err(|error| edited.blame(error))?)
+        });
     }
     let (profile, target) = load(start, &arguments.targets.target, "kubeconfig", arguments.cluster.as_deref())?;
     let name = named.unwrap_or_else(|| target.clone());
     if arguments.change.remove {
-        return edited.apply(start, &arguments.change, &|text| Ok(without_access(text, &name)?));
+        return edited.apply(start, &arguments.change, &|text| {
+            Ok(without_access(text, &name).map_err(|error| edited.blame(error))?)
+        });
     }
     let mut program = invocation::of(start, &profile, "kube-token", &target)?;
     if let Some(cluster) = &arguments.cluster {
@@ -47,7 +51,9 @@ pub(crate) fn run(start: &Start, arguments: Kubeconfig) -> Result<u8, Failure> {
         program,
         api_version: API_VERSION,
     };
-    edited.apply(start, &arguments.change, &|text| Ok(with_access(text, &access, arguments.change.force)?))
+    edited.apply(start, &arguments.change, &|text| {
+        Ok(with_access(text, &access, arguments.change.force).map_err(|error| edited.blame(error))?)
+    })
 }
 
 /// As kubectl chooses: the first file of KUBECONFIG that is there, else its last, else the one in the home directory.
