@@ -314,3 +314,26 @@ fn a_refusal_is_not_kept() {
     }
     assert!(refusing.requests().len() == 2 && cached.files().is_empty());
 }
+
+#[test]
+fn a_hit_asks_nobody_and_is_masked_all_the_same() {
+    let Some(cached) = Cached::new() else { return };
+    let script = "federate credential-process -t aws --cache >/dev/null && federate credential-process -t aws --cache >/dev/null";
+    let runtime = cached.workshop.path("runtime");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_federate"))
+        .args(["sandbox", "--ci", "github", "--", "sh", "-c", script])
+        .env_clear()
+        .env("HOME", cached.workshop.path("home"))
+        .env("XDG_RUNTIME_DIR", &runtime)
+        .env("PATH", "/usr/bin:/bin")
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .output()
+        .unwrap();
+    let done = finish(output);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    for asked in ["AssumeRoleWithWebIdentity", "GitHub ID token for"] {
+        assert_eq!(done.stderr.matches(asked).count(), 1, "{asked}: {}", done.stderr);
+    }
+    // The ID token once, secret key and session token by each call.
+    assert_eq!(done.stderr.matches("::add-mask::").count(), 5, "{}", done.stderr.lines().count());
+}
