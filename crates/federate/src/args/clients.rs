@@ -94,7 +94,7 @@ pub(crate) struct Kubeconfig {
     /// How context, cluster and user are called. Default: the cluster's name, else the target's.
     #[arg(long, env = "FEDERATE_CONTEXT", value_name = "NAME")]
     pub(crate) context: Option<String>,
-    /// The API server: https://HOST[:PORT].
+    /// The API server: `https://HOST:PORT`.
     #[arg(long, env = "FEDERATE_SERVER", value_name = "URL", required_unless_present = "remove")]
     pub(crate) server: Option<String>,
     /// A PEM file with the cluster's certificate authority, which is copied into the file.
