@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod aws_config;
 mod bad_answers;
 mod bad_input;
+#[cfg(target_os = "linux")]
+mod cache;
 mod docs;
 mod doctor;
 mod each;
@@ -11,6 +14,8 @@ mod exec;
 mod formats;
 mod hosts;
 mod identity;
+#[cfg(target_os = "linux")]
+mod kube;
 mod matrix;
 mod profiles;
 mod reference;

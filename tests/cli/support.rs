@@ -109,7 +109,8 @@ impl Workshop {
 
 pub(crate) fn leftovers(runtime: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(runtime.join("federate")).into_iter().flatten();
-    entries.flatten().map(|entry| entry.path()).collect()
+    // What the cache keeps is meant to stay.
+    entries.flatten().map(|entry| entry.path()).filter(|path| !path.ends_with("cache")).collect()
 }
 
 pub(crate) fn finish(output: Output) -> Done {

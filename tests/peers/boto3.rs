@@ -8,6 +8,7 @@ use crate::job::{FEDERATE, Job};
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("under_exec", under_exec),
     ("by_credential_process", by_credential_process),
+    ("by_aws_config", by_aws_config),
     ("by_env_in_a_shell", by_env_in_a_shell),
 ];
 
@@ -31,6 +32,19 @@ fn by_credential_process(programs: &Path) {
     job.aws_config(&format!("[profile ci]\nregion = eu-west-1\n{process}\n"));
     let printed = job.sandbox_prints(&[], &["identity", "ci"]);
     assert!(printed.starts_with(&format!("custom-process eu-west-1 {ARN}")), "{printed}");
+}
+
+/// A directory that has to be quoted: botocore splits the command by shell rules, without a shell.
+const QUOTED: &str =
+    "cp -r profiles \"it's \\$HOME\" && federate --profiles-dir \"it's \\$HOME\" aws-config -q -t aws --prefix 'ci '";
+
+fn by_aws_config(programs: &Path) {
+    let job = job(programs);
+    job.aws_config("# mine\n[profile ci-aws]\nregion = us-east-1\n");
+    let printed = job.sandbox_prints(&[], &["sh", "-c", &format!("{QUOTED} && identity 'ci aws'")]);
+    assert!(printed.starts_with(&format!("custom-process eu-west-1 {ARN}")), "{printed}");
+    let file = std::fs::read_to_string(job.workshop.path("home/.aws/config")).unwrap();
+    assert!(file.starts_with("# mine\n[profile ci-aws]\nregion = us-east-1\n\n[profile \"ci aws\"]\n"), "{file}");
 }
 
 fn by_env_in_a_shell(programs: &Path) {

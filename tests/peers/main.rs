@@ -1,6 +1,6 @@
-//! Real clients on what federate hands out: the AWS CLI, boto3, azure-identity, the az CLI, Terraform and moto; the programs
-//! that read what it draws; and the clouds' own tools on what it generates: cfn-lint, Terraform, the AWS CDK, shellcheck,
-//! grammars of HCL and Bicep.
+//! Real clients on what federate hands out: the AWS CLI, boto3, azure-identity, the az CLI, Terraform, the Kubernetes
+//! client and moto; the programs that read what it draws; and the clouds' own tools on what it generates: cfn-lint,
+//! Terraform, the AWS CDK, shellcheck, grammars of HCL and Bicep.
 //!
 //! `FEDERATE_PEERS=required` makes a client that is not there a failure; `FEDERATE_PEERS=skip` leaves all of them out;
 //! `FEDERATE_PEERS_AZ=install` installs the az CLI (780 MB), which is otherwise used where it is already.
@@ -17,6 +17,8 @@ mod cdk;
 mod generated;
 mod graph;
 mod job;
+mod keyring;
+mod kubernetes;
 mod moto;
 mod npm;
 mod recorder;
@@ -63,6 +65,8 @@ const SUITES: &[Suite] = &[
     Suite::new("bodies", python, bodies::TESTS),
     Suite::new("graph", graph::find, graph::TESTS),
     Suite::new("served", python, served::TESTS),
+    Suite::new("kubernetes", kubernetes::find, kubernetes::TESTS),
+    Suite { can_be_required: false, ..Suite::new("keyring", keyring::find, keyring::TESTS) },
     Suite::new("az", az::find, az::TESTS),
     Suite { can_be_required: false, ..Suite::new("terraform", terraform::find, terraform::TESTS) },
     Suite::new("generated", tools, generated::TESTS),

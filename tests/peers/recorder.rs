@@ -58,6 +58,12 @@ impl Recorder {
         Self { url: format!("{scheme}://{}", address.recv().unwrap()), seen }
     }
 
+    /// Every value of a header (lower case) that was sent.
+    pub(crate) fn headers(&self, name: &str) -> Vec<String> {
+        let requests = self.seen.requests.lock().unwrap();
+        requests.iter().filter_map(|request| request.header(name).map(str::to_owned)).collect()
+    }
+
     /// The forms that were posted, each sorted by name.
     pub(crate) fn forms(&self) -> Vec<Vec<(String, String)>> {
         let requests = self.seen.requests.lock().unwrap();

@@ -5,7 +5,7 @@
 use federate_core::{Credentials, Secret};
 
 /// Keys that make or lead to credentials.
-fn is_credential_key(key: &str) -> bool {
+pub(crate) fn is_credential_key(key: &str) -> bool {
     const KEYS: &[&str] = &[
         "aws_access_key_id",
         "aws_secret_access_key",

@@ -56,6 +56,15 @@ pub(crate) fn resolve(settings: &Settings, context: &Context) -> Result<Endpoint
     Ok(Endpoint { url, reach: Reach::BuiltIn, signing_region })
 }
 
+/// AWS's own endpoint for the region, with IPv4, whatever is set besides.
+pub(crate) fn own(settings: &Settings, context: &Context) -> Result<Endpoint, Error> {
+    let region = region(settings)?;
+    let fips = settings.use_fips.unwrap_or_else(|| context.env.flag("AWS_USE_FIPS_ENDPOINT"));
+    let (host, signing_region) = builtin(&region, fips, false, false).ok_or_else(|| not_a_region(&region))?;
+    let url = Url::parse(&format!("https://{host}/")).map_err(|_| not_a_region(&region))?;
+    Ok(Endpoint { url, reach: Reach::BuiltIn, signing_region })
+}
+
 fn region(settings: &Settings) -> Result<String, Error> {
     if let Some(region) = &settings.region {
         return Ok(region.clone());

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use federate_core::{
     ChildEnv, Cloud, Context, Credentials, EndpointAddress, EndpointReply, EndpointRequest, Error, FileContent,
-    Handover, NamePattern, PrivateFile, Secret, ServedTarget,
+    Handover, NamePattern, PrivateFile, SdkConfig, SdkProfile, Secret, ServedTarget, codes as core_codes,
 };
 use serde_json::json;
 
-use crate::{config_file, served};
+use crate::{config_edit, config_file, served};
 
 /// What is common to all AWS targets.
 #[derive(Clone, Copy, Debug)]
@@ -160,6 +160,47 @@ impl Cloud for AwsCloud {
 
     async fn answer(&self, target: &dyn ServedTarget, request: &EndpointRequest) -> EndpointReply {
         served::answer(target, request).await
+    }
+
+    fn sdk_config(&self) -> Option<&dyn SdkConfig> {
+        Some(self)
+    }
+}
+
+impl SdkConfig for AwsCloud {
+    fn file(&self, context: &Context) -> Result<PathBuf, Error> {
+        user_config(context).ok_or_else(|| {
+            Error::new(&core_codes::SETTING_MISSING, "there is no home directory in which an AWS config file could be")
+                .with_help("name the file with --file, or set AWS_CONFIG_FILE")
+        })
+    }
+
+    fn with_profiles(&self, text: &str, profiles: &[SdkProfile], replace: bool) -> Result<String, Vec<Error>> {
+        config_edit::with_profiles(text, profiles, replace)
+    }
+
+    fn without_profiles(&self, text: &str, is_meant: &dyn Fn(&str) -> bool) -> String {
+        config_edit::without_profiles(text, is_meant)
+    }
+
+    fn outranked(&self, context: &Context, names: &[String]) -> Vec<String> {
+        let path = match context.env.get("AWS_SHARED_CREDENTIALS_FILE") {
+            Some(path) => Some(PathBuf::from(path)),
+            None => context.env.get("HOME").map(|home| Path::new(home).join(".aws/credentials")),
+        };
+        let Some(path) = path else { return Vec::new() };
+        let text = context.host.read(&path).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let has_keys = |name: &&String| config_edit::has_static_keys(&text, name);
+        names
+            .iter()
+            .filter(has_keys)
+            .map(|name| {
+                format!(
+                    "{} has static keys for the profile `{name}`, which SDKs prefer to a credential_process; remove them there",
+                    path.display()
+                )
+            })
+            .collect()
     }
 }
 

@@ -4,9 +4,11 @@
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>).
 
 mod codes;
+mod config_edit;
 mod config_file;
 mod endpoint;
 mod environment;
+mod kubernetes;
 mod partition;
 mod principal;
 mod refusal;

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use federate_core::http::classify_by_status;
 use federate_core::template::is_literal;
 use federate_core::{
-    Audiences, Cloud, CloudTarget, Code, Context, Credentials, Error, IdToken, Place, PlaceholderRule, Policy,
-    Principal, PrincipalLabel, Probe, Reach, Request, TargetAdapter, codes as core_codes,
+    Audiences, Cloud, CloudTarget, Code, Context, Credentials, Error, IdToken, KubernetesAccess, Place,
+    PlaceholderRule, Policy, Principal, PrincipalLabel, Probe, Reach, Request, TargetAdapter, codes as core_codes,
 };
 use serde_json::{Map, json};
 
@@ -23,7 +23,7 @@ const AUDIENCE: &str = "sts.amazonaws.com";
 /// An AWS role, reached by the job's ID token and, with a chain, from role to role.
 #[derive(Clone, Debug)]
 pub struct Aws {
-    settings: Settings,
+    pub(crate) settings: Settings,
 }
 
 /// The account in an ARN.
@@ -199,6 +199,18 @@ impl CloudTarget for Aws {
             facts.insert("expires".to_owned(), json!(humantime::format_rfc3339_seconds(expires).to_string()));
         }
         Ok(Principal { headline: arn, facts })
+    }
+
+    fn kubernetes(&self) -> Option<&dyn KubernetesAccess> {
+        Some(self)
+    }
+
+    fn sdk_settings(&self) -> Vec<(&'static str, String)> {
+        let region =
+            self.settings.region.iter().filter(|region| is_literal(region)).map(|region| ("region", region.clone()));
+        let fips = self.settings.use_fips.map(|is| ("use_fips_endpoint", is.to_string()));
+        let dual_stack = self.settings.use_dualstack.map(|is| ("use_dualstack_endpoint", is.to_string()));
+        region.chain(fips).chain(dual_stack).collect()
     }
 
     fn principals(&self) -> Vec<PrincipalLabel> {

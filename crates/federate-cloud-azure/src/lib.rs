@@ -7,6 +7,7 @@ mod clouds;
 mod codes;
 mod endpoint;
 mod environment;
+mod kubernetes;
 mod refusal;
 mod response;
 mod served;

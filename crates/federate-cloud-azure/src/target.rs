@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use federate_core::template::is_literal;
 use federate_core::{
-    Audiences, Cloud, CloudTarget, Code, Context, Credentials, Error, Field, IdToken, PlaceholderRule, Policy,
-    Principal, PrincipalLabel, Probe, Reach, Request, Response, TargetAdapter,
+    Audiences, Cloud, CloudTarget, Code, Context, Credentials, Error, Field, IdToken, KubernetesAccess,
+    PlaceholderRule, Policy, Principal, PrincipalLabel, Probe, Reach, Request, Response, TargetAdapter,
 };
 
 use crate::clouds::{CloudName, is_own_host};
@@ -209,6 +209,10 @@ impl CloudTarget for Azure {
         let token = IdToken::parse(raw, "AZURE_FEDERATED_TOKEN_FILE")?;
         let access = self.access_token(context, &token, &scope).await?;
         whoami::principal(context, &manager, &access.token, Some(access.expires), true).await
+    }
+
+    fn kubernetes(&self) -> Option<&dyn KubernetesAccess> {
+        Some(self)
     }
 
     fn principals(&self) -> Vec<PrincipalLabel> {

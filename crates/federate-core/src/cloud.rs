@@ -14,7 +14,9 @@ use crate::endpoint::{EndpointAddress, EndpointReply, EndpointRequest, ServedTar
 use crate::error::Error;
 use crate::http::{Request, Response};
 use crate::identity::{Audiences, Renewal};
+use crate::kubernetes::KubernetesAccess;
 use crate::policy::Policy;
+use crate::sdk_config::SdkConfig;
 use crate::secret::Secret;
 use crate::token::IdToken;
 
@@ -101,6 +103,17 @@ pub trait CloudTarget: Send + Sync + fmt::Debug {
     /// # Errors
     /// As `exchange`.
     async fn whoami(&self, context: &Context, credentials: &Credentials) -> Result<Principal, Error>;
+
+    /// The way into the cloud's Kubernetes clusters. `None` where the cloud's clusters do not know its principals.
+    fn kubernetes(&self) -> Option<&dyn KubernetesAccess> {
+        None
+    }
+
+    /// What a profile in the config file of the cloud's SDKs says besides the program that hands out credentials: keys and
+    /// values, as that file writes them. Asked only where there is a [`Cloud::sdk_config`].
+    fn sdk_settings(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 
     /// Whom the job becomes, as far as the settings say: first the principal that trusts the token, then those that are
     /// reached from it, one from the other. Empty where the adapter has no words for them.
@@ -235,5 +248,11 @@ pub trait Cloud: Send + Sync {
     /// credentials.
     async fn answer(&self, _target: &dyn ServedTarget, _request: &EndpointRequest) -> EndpointReply {
         EndpointReply::new(404, &json!({ "message": "there is nothing here" }))
+    }
+
+    /// The file in which the cloud's SDKs find profiles, and in it programs that hand out credentials.
+    /// `None` where the cloud's SDKs know no such file.
+    fn sdk_config(&self) -> Option<&dyn SdkConfig> {
+        None
     }
 }

@@ -1,5 +1,6 @@
 //! What an exchange gives.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
@@ -21,7 +22,7 @@ pub struct Credentials {
     pub kind: &'static str,
     /// When they end, if the cloud said so.
     pub expires: Option<SystemTime>,
-    values: BTreeMap<&'static str, Value>,
+    values: BTreeMap<Cow<'static, str>, Value>,
 }
 
 impl Credentials {
@@ -32,15 +33,15 @@ impl Credentials {
 
     /// Adds a value that may be shown.
     #[must_use]
-    pub fn with_plain(mut self, name: &'static str, text: impl Into<String>) -> Self {
-        self.values.insert(name, Value::Plain(text.into()));
+    pub fn with_plain(mut self, name: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
+        self.values.insert(name.into(), Value::Plain(text.into()));
         self
     }
 
     /// Adds a secret.
     #[must_use]
-    pub fn with_secret(mut self, name: &'static str, secret: Secret) -> Self {
-        self.values.insert(name, Value::Secret(secret));
+    pub fn with_secret(mut self, name: impl Into<Cow<'static, str>>, secret: Secret) -> Self {
+        self.values.insert(name.into(), Value::Secret(secret));
         self
     }
 
@@ -76,11 +77,16 @@ impl Credentials {
     }
 
     /// All plain values, for reports.
-    pub fn plain_values(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    pub fn plain_values(&self) -> impl Iterator<Item = (&str, &str)> {
         self.values.iter().filter_map(|(name, value)| match value {
-            Value::Plain(text) => Some((*name, text.as_str())),
+            Value::Plain(text) => Some((name.as_ref(), text.as_str())),
             Value::Secret(_) => None,
         })
+    }
+
+    /// All values under their names, for keeping them where nobody else can read.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.values.iter().map(|(name, value)| (name.as_ref(), value))
     }
 }
 

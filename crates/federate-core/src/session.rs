@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use serde_json::Value as Json;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::claims::Claims;
@@ -54,6 +55,9 @@ pub trait TargetSource: Send + Sync + fmt::Debug {
     fn identity(&self) -> &BoundIdentity;
     /// The target with `{claim:…}` as written.
     fn unbound(&self) -> &Arc<dyn CloudTarget>;
+    /// The target's settings, with everything filled but `{claim:…}`: what decides which credentials come out, besides the
+    /// token.
+    fn settings(&self) -> Json;
     /// The target with its claims filled in and validated again.
     ///
     /// # Errors
@@ -127,7 +131,7 @@ impl Session {
         &self.context
     }
 
-    /// Masks a secret that this session did not ask for itself.
+    /// Masks a secret in the CI's log, as the session does by itself with every token and all credentials of an exchange.
     pub fn hide(&self, secret: &Secret) {
         (self.hide)(secret);
     }

@@ -17,3 +17,15 @@ pub use client::{Client, Way};
 pub use connections::{Limits, WhenFull};
 pub use reroute::{Rerouting, rerouting};
 pub use server::{Answer, Handler, Incoming, LoopbackServer, ServerTls};
+
+/// The variables that decide where requests are led and which certificates count.
+pub const ROUTE_VARIABLES: &[&str] = &[
+    reroute::URL_VARIABLE,
+    reroute::CA_VARIABLE,
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+];

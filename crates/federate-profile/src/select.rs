@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use crate::check::texts;
 use crate::codes;
 use crate::placeholders::{self, Filling};
-use crate::profile::{Profile, TargetSection};
+use crate::profile::{Profile, TargetSection, json};
 
 impl Profile {
     /// The targets that `-t` names (globs), else `default_targets`, else the only one.
@@ -304,6 +304,10 @@ impl TargetSource for Source {
 
     fn unbound(&self) -> &Arc<dyn CloudTarget> {
         &self.unbound
+    }
+
+    fn settings(&self) -> Json {
+        json(&self.settings)
     }
 
     fn bind(&self, claims: &Claims) -> Result<Arc<dyn CloudTarget>, Error> {

@@ -261,7 +261,10 @@ fn check_times(world: &World, claims: &Claims) -> Result<(), Refusal> {
     Err(Refusal::client(700_024, text))
 }
 
-/// Resource Manager in every spelling, Graph, Key Vault, Storage: what an assertion can be exchanged for here.
+/// The application that all clusters of Azure Kubernetes Service share.
+const KUBERNETES: &str = "6dae42f8-4368-4678-94ff-3960e28e3630";
+
+/// Resource Manager in every spelling, Graph, Key Vault, Storage, Kubernetes: what an assertion can be exchanged for here.
 fn resource(world: &World, scope: &str) -> Result<String, Refusal> {
     const HOSTS: &[&str] = &[
         "management.azure.com",
@@ -293,7 +296,7 @@ fn resource(world: &World, scope: &str) -> Result<String, Refusal> {
         target.text("resource_manager_url").is_some_and(named)
             || scopes.filter_map(Json::as_str).any(|one| one == scope)
     });
-    if HOSTS.contains(&host) || configured || resource.trim_end_matches('/') == world.origin {
+    if HOSTS.contains(&host) || resource == KUBERNETES || configured || resource.trim_end_matches('/') == world.origin {
         return Ok(resource.to_owned());
     }
     let text = format!("The resource principal named {} was not found in the tenant named sandbox.", short(resource));

@@ -30,12 +30,12 @@ impl Refusal {
     }
 }
 
-/// A form's fields.
+/// A form's fields, or a query's.
 pub(crate) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     pub(crate) fn of(request: &Incoming) -> Self {
-        Self(request.form())
+        Self(if request.method == "GET" { request.query.clone() } else { request.form() })
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {

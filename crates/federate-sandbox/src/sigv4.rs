@@ -51,8 +51,80 @@ impl<'a> Authorization<'a> {
     }
 }
 
-/// Who signed the request.
+/// A signature in the query, which whoever has the URL may use for a time
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html>).
+struct Presigned<'a> {
+    authorization: Authorization<'a>,
+    timestamp: &'a str,
+    /// Seconds.
+    life: i64,
+    session_token: &'a str,
+}
+
+/// The longest that STS takes a URL for, in seconds.
+const LONGEST: i64 = 604_800;
+
+impl<'a> Presigned<'a> {
+    /// `None` where the query has no signature, or not all that belongs to one.
+    fn parse(request: &'a Incoming) -> Option<Self> {
+        let field = |name: &str| request.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        if field("X-Amz-Algorithm") != Some("AWS4-HMAC-SHA256") {
+            return None;
+        }
+        let scope: Vec<&str> = field("X-Amz-Credential")?.split('/').collect();
+        let [key_id, date, region, service, "aws4_request"] = scope[..] else { return None };
+        let signed_headers = field("X-Amz-SignedHeaders")?.split(';').collect();
+        Some(Self {
+            authorization: Authorization {
+                key_id,
+                date,
+                region,
+                service,
+                signed_headers,
+                signature: field("X-Amz-Signature")?,
+            },
+            timestamp: field("X-Amz-Date")?,
+            life: field("X-Amz-Expires")?.parse().ok().filter(|life| (1..=LONGEST).contains(life))?,
+            session_token: field("X-Amz-Security-Token")?,
+        })
+    }
+}
+
+/// Who signed the request: by its header, or by its query.
 pub(crate) fn signer(world: &World, request: &Incoming) -> Result<Session, Unsigned> {
+    match Presigned::parse(request) {
+        Some(presigned) => signer_of_url(world, request, &presigned),
+        None => signer_of_header(world, request),
+    }
+}
+
+fn signer_of_url(world: &World, request: &Incoming, presigned: &Presigned<'_>) -> Result<Session, Unsigned> {
+    let Presigned { authorization, timestamp, life, session_token } = presigned;
+    let session = session(world, authorization.key_id, Some(session_token))?;
+    let now = unix_seconds(world.now());
+    let signed_at = parse_timestamp(timestamp).filter(|_| timestamp.starts_with(authorization.date));
+    let signed_at = signed_at.ok_or_else(mismatch)?;
+    if now > signed_at + life || signed_at > now + SKEW {
+        let text = format!("Signature expired: {timestamp} and {life} seconds do not reach the current time");
+        return Err(Unsigned::new("SignatureDoesNotMatch", text));
+    }
+    let expected = signature(&session.secret_access_key, authorization, timestamp, &["host"], request);
+    if expected.as_deref() == Some(authorization.signature) { Ok(session) } else { Err(mismatch()) }
+}
+
+fn session(world: &World, key_id: &str, token: Option<&str>) -> Result<Session, Unsigned> {
+    let invalid = || Unsigned::new("InvalidClientTokenId", "The security token included in the request is invalid.");
+    let session = world.sessions().get(key_id).cloned().ok_or_else(invalid)?;
+    if token != Some(session.session_token.reveal()) {
+        return Err(invalid());
+    }
+    if session.expires <= world.now() {
+        return Err(Unsigned::new("ExpiredToken", "The security token included in the request is expired"));
+    }
+    Ok(session)
+}
+
+fn signer_of_header(world: &World, request: &Incoming) -> Result<Session, Unsigned> {
     let missing = || Unsigned::new("MissingAuthenticationToken", "Request is missing Authentication Token");
     let header = request.header("authorization").ok_or_else(missing)?;
     let authorization = Authorization::parse(header).ok_or_else(|| {
@@ -61,17 +133,12 @@ pub(crate) fn signer(world: &World, request: &Incoming) -> Result<Session, Unsig
             "Authorization header requires 'Credential', 'Signature' and 'SignedHeaders' parameters.",
         )
     })?;
-    let invalid = || Unsigned::new("InvalidClientTokenId", "The security token included in the request is invalid.");
-    let session = world.sessions().get(authorization.key_id).cloned().ok_or_else(invalid)?;
-    if request.header("x-amz-security-token") != Some(session.session_token.reveal()) {
-        return Err(invalid());
-    }
-    if session.expires <= world.now() {
-        return Err(Unsigned::new("ExpiredToken", "The security token included in the request is expired"));
-    }
+    let session = session(world, authorization.key_id, request.header("x-amz-security-token"))?;
     let timestamp = request.header("x-amz-date").unwrap_or_default();
     check_time(timestamp, &authorization, world.now())?;
-    let expected = signature(&session.secret_access_key, &authorization, timestamp, request).ok_or_else(mismatch)?;
+    let names = ["host", "x-amz-date"];
+    let expected =
+        signature(&session.secret_access_key, &authorization, timestamp, &names, request).ok_or_else(mismatch)?;
     if expected == authorization.signature { Ok(session) } else { Err(mismatch()) }
 }
 
@@ -115,9 +182,15 @@ fn parse_timestamp(text: &str) -> Option<i64> {
 }
 
 /// `None` if a header that was signed is not there, or one that has to be signed was not.
-fn signature(key: &Secret, authorization: &Authorization<'_>, timestamp: &str, request: &Incoming) -> Option<String> {
+fn signature(
+    key: &Secret,
+    authorization: &Authorization<'_>,
+    timestamp: &str,
+    needed: &[&str],
+    request: &Incoming,
+) -> Option<String> {
     let names = &authorization.signed_headers;
-    if !["host", "x-amz-date"].iter().all(|name| names.contains(name)) {
+    if !needed.iter().all(|name| names.contains(name)) {
         return None;
     }
     let mut headers = String::new();
@@ -127,6 +200,7 @@ fn signature(key: &Secret, authorization: &Authorization<'_>, timestamp: &str, r
     }
     let mut query: Vec<(String, String)> =
         request.query.iter().map(|(name, value)| (encode(name), encode(value))).collect();
+    query.retain(|(name, _)| name != "X-Amz-Signature");
     query.sort();
     let query = query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
     let path = request.path.split('/').map(encode).collect::<Vec<_>>().join("/");
@@ -175,13 +249,16 @@ pub(crate) mod tests {
         let header = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=content-type;host;x-amz-date, Signature=ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a";
         let authorization = Authorization::parse(header).unwrap();
         let key = Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
-        let found = signature(&key, &authorization, "20150830T123600Z", &request).unwrap();
+        let found = signature(&key, &authorization, "20150830T123600Z", &["host", "x-amz-date"], &request).unwrap();
         assert_eq!(found, authorization.signature);
         let mut changed = request;
         changed.body.push(b'x');
-        assert_ne!(signature(&key, &authorization, "20150830T123600Z", &changed).unwrap(), authorization.signature);
+        assert_ne!(
+            signature(&key, &authorization, "20150830T123600Z", &["host", "x-amz-date"], &changed).unwrap(),
+            authorization.signature
+        );
         changed.headers.retain(|(name, _)| name != "host");
-        assert_eq!(signature(&key, &authorization, "20150830T123600Z", &changed), None);
+        assert_eq!(signature(&key, &authorization, "20150830T123600Z", &["host", "x-amz-date"], &changed), None);
     }
 
     #[test]
@@ -205,8 +282,16 @@ pub(crate) mod tests {
         };
         let unsigned = header("");
         let authorization = Authorization::parse(&unsigned).unwrap();
-        let signature = signature(&session.secret_access_key, &authorization, timestamp, &request).unwrap();
+        let signature = signature(&session.secret_access_key, &authorization, timestamp, &["host"], &request).unwrap();
         request.headers.push(("authorization".to_owned(), header(&signature)));
         request
+    }
+    /// The signature that belongs into the query of a presigned request.
+    pub(crate) fn sign_query(request: &Incoming, session: &Session) -> String {
+        let mut complete = request.clone();
+        complete.query.push(("X-Amz-Signature".to_owned(), String::new()));
+        let presigned = Presigned::parse(&complete).unwrap();
+        let key = &session.secret_access_key;
+        signature(key, &presigned.authorization, presigned.timestamp, &["host"], &complete).unwrap()
     }
 }

@@ -9,9 +9,11 @@ use federate_core::{Error, HumanDuration, codes};
 use crate::formats::Format;
 use crate::report::{Failure, Output};
 
+mod clients;
 mod each;
 mod trust;
 
+pub(crate) use clients::{AwsConfig, CacheCommand, Change, CredentialProcess, Keep, KubeToken, Kubeconfig};
 pub(crate) use each::{Each, Grouping};
 pub(crate) use trust::{Explain, Generate, Graph, GraphFormat, Level, Lint, Trust, TrustTest};
 
@@ -89,7 +91,16 @@ pub(crate) enum Command {
     /// Print the variables for a shell or a CI system.
     Env(Env),
     /// Print credentials as AWS SDKs want them of a `credential_process`.
-    CredentialProcess(Targets),
+    CredentialProcess(CredentialProcess),
+    /// Show or remove the credentials that `credential-process` and `kube-token` keep for their next call.
+    #[command(subcommand)]
+    Cache(CacheCommand),
+    /// Write the profile's targets into an AWS config file, as profiles that ask `federate credential-process`.
+    AwsConfig(AwsConfig),
+    /// Print a token for a Kubernetes cluster as kubectl wants it of a plug-in: EKS, AKS.
+    KubeToken(KubeToken),
+    /// Write a cluster into a kubeconfig file, with a user that asks `federate kube-token`.
+    Kubeconfig(Kubeconfig),
     /// Hand credentials out by an endpoint on loopback that keeps them fresh, and print the variables that lead there.
     Serve(Serve),
     /// Print what an endpoint answers: what the profiles that `exec --serve` writes name as their `credential_process`.

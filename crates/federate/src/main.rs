@@ -2,12 +2,16 @@
 
 mod args;
 mod bound;
+mod cache;
 mod child;
 mod commands;
+mod edited;
 mod endpoint;
 mod files;
 mod formats;
 mod host;
+mod invocation;
+mod kubeconfig;
 mod notify;
 mod private;
 mod registry;

@@ -71,22 +71,30 @@ pub(crate) fn write_private(path: &Path, content: &Secret) -> io::Result<()> {
     Ok(())
 }
 
-fn root(env: &Env) -> io::Result<PathBuf> {
+/// Where everything of this user's that others may not read lies while it is needed.
+pub(crate) fn root(env: &Env) -> io::Result<PathBuf> {
     let uid = rustix::process::geteuid().as_raw();
     let root = match env.get("XDG_RUNTIME_DIR").map(Path::new).filter(|path| path.is_dir()) {
         Some(runtime) => runtime.join("federate"),
         None => Path::new(env.get("TMPDIR").unwrap_or("/tmp")).join(format!("federate-{uid}")),
     };
-    match fs::DirBuilder::new().mode(0o700).create(&root) {
+    own_directory(&root)?;
+    Ok(root)
+}
+
+/// Makes a directory that only this user can enter; one that is there already has to be that.
+pub(crate) fn own_directory(path: &Path) -> io::Result<()> {
+    match fs::DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    let metadata = fs::symlink_metadata(&root)?;
+    let metadata = fs::symlink_metadata(path)?;
+    let uid = rustix::process::geteuid().as_raw();
     if !metadata.is_dir() || metadata.uid() != uid || metadata.mode() & 0o077 != 0 {
-        let why = format!("{} is not a directory of this user's with mode 0700; remove it", root.display());
+        let why = format!("{} is not a directory of this user's with mode 0700; remove it", path.display());
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
     }
-    Ok(root)
+    Ok(())
 }
 
 fn sweep(root: &Path) {

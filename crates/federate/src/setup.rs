@@ -48,9 +48,14 @@ impl Start {
             profiles: self.global.profile.clone(),
             set: self.global.set.iter().chain(extra).cloned().collect(),
             allow_local: self.global.allow_local,
-            in_ci: self.env.get("CI").is_some_and(|value| value != "false" && value != "0") || self.ci_marker(),
+            in_ci: self.in_ci(),
             system_config: PathBuf::from("/etc/federate/config.toml"),
         }
+    }
+
+    /// Is this a CI job?
+    pub(crate) fn in_ci(&self) -> bool {
+        self.env.get("CI").is_some_and(|value| value != "false" && value != "0") || self.ci_marker()
     }
 
     /// Any CI system's own sign that is set even where `CI` is not.
@@ -229,11 +234,20 @@ async fn exchange_selected(
     session: Session,
     sources: Vec<Arc<dyn TargetSource>>,
 ) -> Result<Ready, Failure> {
-    let exchanged = match session.exchange_all(&sources).await {
-        Ok(exchanged) => exchanged,
-        Err(errors) => return Err(located(profile, explained(profile, &session, &sources, errors).await)),
-    };
+    let exchanged = exchange_all(profile, &session, &sources).await?;
     Ok(Ready { session: Arc::new(session), sources, exchanged })
+}
+
+/// Exchanges for targets that are selected already.
+pub(crate) async fn exchange_all(
+    profile: &Profile,
+    session: &Session,
+    sources: &[Arc<dyn TargetSource>],
+) -> Result<Vec<Exchanged>, Failure> {
+    match session.exchange_all(sources).await {
+        Ok(exchanged) => Ok(exchanged),
+        Err(errors) => Err(located(profile, explained(profile, session, sources, errors).await)),
+    }
 }
 
 /// Selects the targets and opens a session, without the network.

@@ -20,7 +20,7 @@ fn credentials(changes: &[(&'static str, &str)]) -> Credentials {
         .with_plain("az_login", "false")
         .with_secret("access_token", Secret::new("canary-access"));
     for (name, value) in changes {
-        credentials = credentials.with_plain(name, *value);
+        credentials = credentials.with_plain(*name, *value);
     }
     credentials
 }

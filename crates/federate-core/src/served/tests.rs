@@ -129,6 +129,9 @@ impl TargetSource for Source {
     fn unbound(&self) -> &Arc<dyn CloudTarget> {
         &self.target
     }
+    fn settings(&self) -> serde_json::Value {
+        json!({})
+    }
     fn bind(&self, _claims: &Claims) -> Result<Arc<dyn CloudTarget>, Error> {
         Ok(self.target.clone())
     }

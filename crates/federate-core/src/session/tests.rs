@@ -133,6 +133,9 @@ impl TargetSource for Source {
     fn unbound(&self) -> &Arc<dyn CloudTarget> {
         &self.target
     }
+    fn settings(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
     fn bind(&self, _: &Claims) -> Result<Arc<dyn CloudTarget>, Error> {
         Ok(self.target.clone())
     }

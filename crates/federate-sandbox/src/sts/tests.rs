@@ -234,3 +234,51 @@ fn sessions_live_no_longer_than_is_said() {
         "nor than was asked for"
     );
 }
+
+/// A presigned URL of the only session, as [`federate_http::Incoming`], made by hand.
+fn presigned(world: &World, change: impl FnOnce(&mut Vec<(String, String)>)) -> (u16, String) {
+    let (id, session) = only_session(world);
+    let mut request = crate::testing::get("/");
+    request.headers.push(("host".to_owned(), "127.0.0.1:4443".to_owned()));
+    request.headers.push(("x-k8s-aws-id".to_owned(), "prod".to_owned()));
+    let scope = format!("{id}/{}/eu-west-1/sts/aws4_request", &AT[..8]);
+    let pairs = [
+        ("Action", "GetCallerIdentity"),
+        ("Version", "2011-06-15"),
+        ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
+        ("X-Amz-Credential", &scope),
+        ("X-Amz-Date", AT),
+        ("X-Amz-Expires", "60"),
+        ("X-Amz-SignedHeaders", "host;x-k8s-aws-id"),
+        ("X-Amz-Security-Token", session.session_token.reveal()),
+    ];
+    request.query = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let signature = crate::sigv4::tests::sign_query(&request, &session);
+    request.query.push(("X-Amz-Signature".to_owned(), signature));
+    change(&mut request.query);
+    let reply = world.reply(&request);
+    (reply.answer.status, text(&reply))
+}
+
+#[test]
+fn a_presigned_question_is_answered_while_it_lasts() {
+    let world = world("gitlab", &[]);
+    with(&world, &[]);
+    let (status, body) = presigned(&world, |_| ());
+    assert!(status == 200 && body.contains("assumed-role/deploy/ledger-1234"), "{body}");
+    let set = |query: &mut Vec<(String, String)>, name: &str, value: &str| {
+        query.iter_mut().filter(|(key, _)| key == name).for_each(|(_, old)| *old = value.to_owned());
+    };
+    for (name, value) in [
+        ("X-Amz-Date", "20260504T095800Z"),
+        ("X-Amz-Date", "20260504T110000Z"),
+        ("X-Amz-Expires", "61"),
+        ("X-Amz-Expires", "999999999"),
+        ("X-Amz-Security-Token", "other"),
+        ("X-Amz-SignedHeaders", "x-k8s-aws-id"),
+        ("Version", "2012-01-01"),
+    ] {
+        let (status, body) = presigned(&world, |query| set(query, name, value));
+        assert!(status == 403 || status == 400, "{name}={value}: {body}");
+    }
+}

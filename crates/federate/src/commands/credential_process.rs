@@ -2,31 +2,18 @@
 
 use federate_core::{Error, codes};
 
-use super::written;
-use crate::args::Targets;
+use super::{only_target, written};
+use crate::args::CredentialProcess;
+use crate::cache::obtain;
 use crate::report::{Failure, print_result};
-use crate::setup::{Start, exchange};
+use crate::setup::Start;
 
-pub(crate) async fn run(start: &Start, targets: Targets) -> Result<u8, Failure> {
+pub(crate) async fn run(start: &Start, arguments: CredentialProcess) -> Result<u8, Failure> {
     let profile = start.load(&[])?;
-    let names = profile.matching(&targets.target)?;
-    let [name] = names.as_slice() else {
-        return Err(Error::new(
-            &codes::USAGE,
-            format!(
-                "credential-process hands out one target's credentials, and {} are selected: {}",
-                names.len(),
-                names.join(", ")
-            ),
-        )
-        .with_help("select one with -t")
-        .into());
-    };
-    let kind = profile.target_kind(name).unwrap_or_default().to_owned();
-    let cloud = start.registry.cloud(&kind);
-    let ready = exchange(start, &profile, std::slice::from_ref(name)).await?;
-    let json =
-        ready.exchanged.first().and_then(|one| cloud.and_then(|cloud| cloud.credential_process(&one.credentials)));
+    let name = only_target(&profile, &arguments.targets.target, "credential-process")?;
+    let kind = profile.target_kind(&name).unwrap_or_default().to_owned();
+    let obtained = obtain(start, &profile, &name, arguments.cache).await?;
+    let json = start.registry.cloud(&kind).and_then(|cloud| cloud.credential_process(&obtained.credentials));
     match json {
         Some(json) => written(print_result(&format!("{}\n", json.reveal().trim_end()))),
         None => Err(Error::new(

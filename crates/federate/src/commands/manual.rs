@@ -85,6 +85,8 @@ static OWN: &[&Code] = &[
     &crate::child::PRIVATE_FILE,
     &crate::child::SETUP_FAILED,
     &super::whoami::NOT_GIVEN,
+    &crate::cache::CACHE_UNUSABLE,
+    &crate::edited::FILE_UNUSABLE,
 ];
 
 #[cfg(feature = "sandbox")]

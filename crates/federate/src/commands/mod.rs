@@ -2,12 +2,16 @@
 
 mod adapters;
 mod ask_endpoint;
+mod aws_config;
+mod cache;
 mod credential_process;
 mod doctor;
 mod each;
 mod env;
 mod exec;
 mod issuer;
+mod kube_token;
+mod kubeconfig;
 mod manual;
 mod plan;
 mod profile;
@@ -21,6 +25,7 @@ mod whoami;
 use std::future::Future;
 
 use federate_core::{Error, codes};
+use federate_profile::Profile;
 
 use crate::args::{Cli, Command};
 use crate::formats::Format;
@@ -37,7 +42,10 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         return Err(Error::new(&codes::USAGE, "-o sarif is for `trust lint` only").into());
     }
     let mut start = Start::new(cli.global);
-    if matches!(cli.command, Command::CredentialProcess(_) | Command::AskEndpoint { .. }) {
+    // Programs run these and show what they say only if they fail; whoever gives -v wants to see it.
+    let is_for_programs =
+        matches!(cli.command, Command::CredentialProcess(_) | Command::KubeToken(_) | Command::AskEndpoint { .. });
+    if is_for_programs && start.global.verbose == 0 {
         start.stderr.verbosity = crate::report::SILENT;
     }
     let result = match cli.command {
@@ -48,10 +56,14 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
             block_on(each::run(&start, arguments)).map_err(|failure| failure.with_exit_code(125))
         }
         Command::Env(arguments) => block_on(env::run(&start, arguments)),
-        Command::CredentialProcess(targets) => block_on(credential_process::run(&start, targets)),
+        Command::CredentialProcess(arguments) => block_on(credential_process::run(&start, arguments)),
         Command::Doctor(arguments) => block_on(doctor::run(&start, arguments)),
         Command::Serve(arguments) => block_on(serve::run(&start, arguments)),
         Command::AskEndpoint { secret_file, url } => block_on(ask_endpoint::run(&secret_file, &url)),
+        Command::Cache(command) => cache::run(&start, command),
+        Command::AwsConfig(arguments) => aws_config::run(&start, arguments),
+        Command::KubeToken(arguments) => block_on(kube_token::run(&start, arguments)),
+        Command::Kubeconfig(arguments) => kubeconfig::run(&start, arguments),
         Command::Whoami(targets) => block_on(whoami::run(&start, targets)),
         Command::Token(arguments) => block_on(token::run(&start, arguments)),
         Command::Plan(targets) => plan::run(&start, targets),
@@ -87,5 +99,18 @@ pub(crate) fn written(result: std::io::Result<()>) -> Result<u8, Failure> {
         Err(error) => Err(Error::new(&codes::USAGE, "the result cannot be written to stdout")
             .with_cause(error.to_string())
             .into()),
+    }
+}
+
+/// The one target that is selected.
+pub(crate) fn only_target(profile: &Profile, patterns: &[String], command: &str) -> Result<String, Error> {
+    let mut names = profile.matching(patterns)?;
+    match (names.pop(), names.is_empty()) {
+        (Some(name), true) => Ok(name),
+        (last, _) => {
+            names.extend(last);
+            let what = format!("{command} is for one target, and {} are selected: {}", names.len(), names.join(", "));
+            Err(Error::new(&codes::USAGE, what).with_help("select one with -t"))
+        }
     }
 }

@@ -90,10 +90,10 @@ fn context_pin(provider: &Provider, tests: &Tests<'_>) -> Option<Vec<Gap>> {
             pin("ref", &Gap::of_ref);
         }
         // Everything that is not protected is anything that anybody pushes: that pins nothing.
-        Family::GitLab => {
-            if tests.pinned("ref_protected").is_some_and(|(values, _)| values.iter().all(|value| *value == "true")) {
-                pin("ref_protected", &|_| None);
-            }
+        Family::GitLab
+            if tests.pinned("ref_protected").is_some_and(|(values, _)| values.iter().all(|value| *value == "true")) =>
+        {
+            pin("ref_protected", &|_| None);
         }
         Family::Buildkite => pin("build_branch", &wild(Gap::AnyBranch)),
         _ => {}
