@@ -87,6 +87,9 @@ fn resolved(text: &str, is_plain: bool) -> Json {
     }
 }
 
+/// Deeper than any kubeconfig file, and not so deep that walking it could fail.
+const DEEPEST: usize = 64;
+
 /// Reads one document.
 ///
 /// # Errors
@@ -104,6 +107,9 @@ pub(super) fn parse(text: &str) -> Result<Option<Node>, String> {
                 node(Value::Scalar { text: text.into_owned(), is_plain, tag }, &span, &span, false)
             }
             Event::Alias(anchor) => node(Value::Alias(anchor), &span, &span, false),
+            Event::SequenceStart(..) | Event::MappingStart(..) if open.len() == DEEPEST => {
+                return Err(format!("line {}: it is nested too deeply", span.start.line()));
+            }
             Event::SequenceStart(..) | Event::MappingStart(..) => {
                 open.push((!span.is_empty(), span, Vec::new()));
                 continue;
@@ -220,5 +226,6 @@ mod tests {
         }
         assert!(parse("a: [").is_err() && parse("---\na: 1\n---\nb: 1\n").is_err());
         assert!(parse("").unwrap().is_none());
+        assert!(parse(&"- ".repeat(65)).unwrap_err().contains("too deeply") && parse(&"[".repeat(100_000)).is_err());
     }
 }
