@@ -156,6 +156,54 @@ fn bare_files_need_no_profile() {
     assert_eq!(shop.run_quietly(&["trust", "graph", "gone.json"]).code, 2);
 }
 
+#[test]
+fn members_of_a_pool_become_service_accounts() {
+    let shop = Workshop::new();
+    let pool = "projects/1/locations/global/workloadIdentityPools/ci";
+    let account = |name: &str| format!("{name}@example-prj.iam.gserviceaccount.com");
+    let policy = |rest: &str| {
+        json!({"bindings": [{
+            "role": "roles/iam.workloadIdentityUser", "members": [format!("principalSet://iam.googleapis.com/{pool}/{rest}")],
+        }]})
+    };
+    let provider = json!({
+        "name": format!("{pool}/providers/gitlab"), "oidc": {"issuerUri": "https://gitlab.com"},
+        "attributeMapping": {"google.subject": "assertion.sub", "attribute.project_path": "assertion.project_path"},
+        "attributeCondition": "assertion.namespace_path == 'g' && assertion.ref == 'main'",
+    });
+    let bound = json!({
+        "provider": &provider, account("deploy"): policy("attribute.project_path/g/p"), account("read"): policy("*"),
+        account("gone"): policy("attribute.project_path/g/*"),
+    });
+    std::fs::write(shop.path("project/bound.json"), bound.to_string()).unwrap();
+    std::fs::write(shop.path("project/provider.json"), provider.to_string()).unwrap();
+    let found = graph(&shop, &["bound.json"]);
+    assert_eq!(names(&found, "principal"), ["deploy", "read", "gone"].into());
+    assert_eq!(names(&found, "workload"), ["g/p", "any project of g"].into());
+    let deploy = nodes(&found, "principal").into_iter().find(|node| node["name"] == "deploy").unwrap();
+    assert_eq!(
+        (&deploy["place"], &deploy["noun"]),
+        (&json!("Google Cloud project example-prj"), &json!("service account"))
+    );
+    assert_eq!(deploy["cloud_id"], account("deploy"));
+    let deploys = way(&found, "ref main -> deploy");
+    assert_eq!((&deploys["never"], ids(deploys)), (&Value::Null, vec!["gcp-mutable-name"]));
+    assert!(ids(way(&found, "ref main -> read")).contains(&"gcp-binding-pool-wide"));
+    assert!(way(&found, "ref main -> gone")["never"].as_str().unwrap().contains("wildcards"));
+
+    let found = graph(&shop, &["provider.json"]);
+    let ci = nodes(&found, "principal")[0];
+    assert_eq!(
+        (&ci["noun"], &ci["name"], &ci["place"]),
+        (&json!("pool"), &json!("ci"), &json!("Google Cloud project 1"))
+    );
+    assert!(ids(way(&found, "ref main -> ci")).contains(&"gcp-org-wide"));
+    let drawn = shop.run_quietly(&["trust", "graph", "bound.json", "-f", "svg"]).stdout;
+    for word in ["service account deploy in Google Cloud project example-prj", ">nobody<", "any project of g"] {
+        assert!(drawn.contains(word), "{word}: {drawn}");
+    }
+}
+
 /// Names that would end a label, a string or an element, or begin a script.
 pub(crate) fn hostile() -> Workshop {
     let mut shop = Workshop::new();

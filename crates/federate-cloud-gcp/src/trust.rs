@@ -12,13 +12,18 @@ mod keys;
 mod lint;
 mod principal;
 mod provider;
+mod resource;
+mod surroundings;
 
 use federate_core::{Claims, Error};
+#[cfg(feature = "cel")]
+use federate_trust::Grant;
 use federate_trust::{Finding, Job, Located, TrustDocument, TrustModel, Verdict, walk};
 use serde_json::{Map, Value as Json};
 
 use binding::Binding;
 use provider::Provider;
+use surroundings::{Surroundings, is_elsewhere};
 
 /// Workload identity pool providers.
 #[derive(Debug)]
@@ -35,18 +40,19 @@ impl TrustModel for GcpTrust {
 
     fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>> {
         let (mut found, mut bindings): (Vec<(String, &Map<String, Json>)>, _) = (Vec::new(), Vec::new());
+        let around = Surroundings::of(value);
         walk(value, &mut |path, map| {
             if is_elsewhere(path) {
                 return;
             }
-            if Provider::is_one(map) {
+            if Provider::is_one(map, around.unknown(path)) {
                 found.push((path.to_owned(), map));
             }
-            bindings.extend(Binding::all_of(map));
+            bindings.extend(Binding::all_of(path, map, &around));
         });
         let (mut providers, mut errors): (Vec<(String, Provider)>, _) = (Vec::new(), Vec::new());
         for (path, map) in found {
-            match Provider::read(&path, map) {
+            match Provider::read(&path, map, around.unknown(&path)) {
                 Ok(provider) if providers.iter().any(|(_, known)| known.is_same(&provider)) => {}
                 Ok(provider) => providers.push((path, provider)),
                 Err(found) => errors.extend(found),
@@ -65,14 +71,6 @@ impl TrustModel for GcpTrust {
     }
 }
 
-/// What a Terraform plan repeats: how things were, and how they are written.
-fn is_elsewhere(path: &str) -> bool {
-    let first = path.split('.').next().unwrap_or_default();
-    ["prior_state", "configuration", "resource_drift"].contains(&first)
-        || path.ends_with(".change.before")
-        || path.contains(".change.before.")
-}
-
 impl TrustDocument for Provider {
     fn evaluate(&self, job: &Job) -> Verdict {
         evaluate::evaluate(self, job)
@@ -80,5 +78,14 @@ impl TrustDocument for Provider {
 
     fn lint(&self) -> Vec<Finding> {
         lint::lint(self)
+    }
+
+    #[cfg(feature = "cel")]
+    fn grants(&self) -> Vec<Grant> {
+        lint::grants(self)
+    }
+
+    fn home(&self) -> Option<String> {
+        Provider::home(self)
     }
 }

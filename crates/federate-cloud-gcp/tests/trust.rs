@@ -12,6 +12,11 @@ use federate_trust::{Job, Severity, TrustDocument, TrustModel as _, Verdict};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
+#[path = "trust/grants.rs"]
+mod grants;
+#[path = "trust/plan.rs"]
+mod plan;
+
 fn cases() -> Vec<Json> {
     let read = |text: &str| -> Vec<Json> { serde_json::from_str(text).unwrap() };
     let (first, more) = (include_str!("trust/cases.json"), include_str!("trust/more.json"));
@@ -270,6 +275,7 @@ proptest! {
         let token = if token.is_object() { token } else { json!({}) };
         for located in GcpTrust.documents(&value).unwrap_or_default() {
             located.document.lint();
+            located.document.grants();
             located.document.evaluate(&job(&token));
         }
         GcpTrust.keys(&job(&token).claims);
@@ -280,6 +286,7 @@ proptest! {
         let value = with(provider(), json!({"attributeCondition": text, "oidc": {"issuerUri": issuer}}));
         for located in GcpTrust.documents(&value).unwrap_or_default() {
             located.document.lint();
+            located.document.grants();
             located.document.evaluate(&job(&with(claims(), json!({"iss": issuer}))));
         }
     }

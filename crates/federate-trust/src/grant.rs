@@ -1,5 +1,7 @@
 //! Who gets in, in words that every cloud shares: for diagrams and lists.
 
+use federate_core::PrincipalLabel;
+
 use crate::finding::Finding;
 use crate::issuers::Provider;
 use crate::subject::parts::{self, ANY_JOB, Parts};
@@ -42,6 +44,8 @@ pub struct Grant {
     pub context: String,
     /// What must hold besides, and who is kept out all the same: `ref_protected is true`, `except actor is …`.
     pub conditions: Vec<String>,
+    /// Whom they become, where one configuration leads to several principals; `None` where it belongs to one.
+    pub becomes: Option<PrincipalLabel>,
     /// Which part of the configuration lets them in: `statement 1 (Sid Deploy)`.
     pub place: String,
     /// The pattern of subjects (`*` and `?` are wildcards), `None` where the subject is not asked for.
@@ -65,6 +69,11 @@ const WORKLOADS: &[(&str, &str)] = &[
     ("pipeline_slug", "pipeline "),
     ("pipeline_id", "pipeline id "),
     ("oidc.circleci.com/project-id", "project id "),
+    ("terraform_full_workspace", ""),
+    ("terraform_workspace_id", "workspace id "),
+    ("repositoryUuid", "repository id "),
+    ("workflow_ref", ""),
+    ("email", ""),
 ];
 
 /// Claims that name an owner alone.
@@ -76,6 +85,13 @@ const OWNERS: &[(&str, &str)] = &[
     ("organization_slug", "any pipeline of "),
     ("organization_id", "any pipeline of organization id "),
     ("enterprise_id", "any repository of enterprise id "),
+    ("terraform_organization_name", "any workspace of "),
+    ("terraform_organization_id", "any workspace of organization id "),
+    ("terraform_project_id", "any workspace of project id "),
+    ("workspaceUuid", "any repository of workspace id "),
+    ("owner", "any project of "),
+    ("owner_id", "any project of owner id "),
+    ("hd", "any account of "),
     ("aud", "anyone for the audience "),
     ("google/organization_number", "any service account of organization "),
 ];
@@ -91,7 +107,7 @@ impl Grant {
         let mut used: Vec<&str> = Vec::new();
         let mut gaps = Vec::new();
         let is_open = told.is_none() || reach.tenant.is_some() || reach.workload.is_some();
-        let workload = named(&pins, is_open, &mut used)
+        let workload = named(provider, &pins, is_open, &mut used, &mut gaps)
             .unwrap_or_else(|| owned(provider, &pins, &reach, &told, &mut used, &mut gaps));
         let context = context(&pins, &reach, &told, &mut used, &mut gaps);
         let mut conditions: Vec<String> = Vec::new();
@@ -114,6 +130,7 @@ impl Grant {
             workload,
             context,
             conditions,
+            becomes: None,
             place: place.into(),
             subject: subject.map(str::to_owned),
             pins,
@@ -125,11 +142,51 @@ impl Grant {
 }
 
 /// The workload by the best claim that names one, where the subject does not.
-fn named<'a>(pins: &'a [Pin], is_open: bool, used: &mut Vec<&'a str>) -> Option<String> {
+fn named<'a>(
+    provider: &Provider,
+    pins: &'a [Pin],
+    is_open: bool,
+    used: &mut Vec<&'a str>,
+    gaps: &mut Vec<Gap>,
+) -> Option<String> {
     let (pin, words) =
         WORKLOADS.iter().filter(|_| is_open).find_map(|(claim, words)| of(pins, claim).zip(Some(*words)))?;
-    used.push(&pin.claim);
-    Some(format!("{words}{}", pin.values.join(" or ")))
+    let said = |subject: &dyn Fn(&str) -> String, gaps: &mut Vec<Gap>| {
+        let mut told = Vec::new();
+        for value in &pin.values {
+            let subject = subject(value);
+            let reach = analyse(provider, &subject);
+            gaps.extend(reach.tenant.or(reach.workload));
+            told.push(parts::parts(provider, &subject).workload);
+        }
+        Some(told.join(" or "))
+    };
+    match pin.claim.as_str() {
+        // How far a pattern reaches is read from the subjects that such a workload has.
+        "repository" if pin.is_pattern => {
+            used.push(&pin.claim);
+            said(&|value| format!("repo:{value}:*"), gaps)
+        }
+        "project_path" if pin.is_pattern => {
+            used.push(&pin.claim);
+            said(&|value| format!("project_path:{value}:*"), gaps)
+        }
+        "terraform_full_workspace" => {
+            used.push(&pin.claim);
+            said(&|value| format!("{value}:*"), gaps)
+        }
+        // The file and the ref stay a condition.
+        "workflow_ref" => said(&|value| format!("repo:{}:*", repository(value)), gaps),
+        _ => {
+            used.push(&pin.claim);
+            Some(format!("{words}{}", pin.values.join(" or ")))
+        }
+    }
+}
+
+/// `acme/api` of `acme/api/.github/workflows/deploy.yml@refs/heads/main`.
+fn repository(workflow: &str) -> &str {
+    workflow.match_indices('/').nth(1).map_or(workflow, |(at, _)| &workflow[..at])
 }
 
 /// The workload as the subject tells it, or all of an owner that another claim names.
@@ -191,6 +248,10 @@ fn context<'a>(
     }
     if let Some(pin) = of(pins, "build_branch") {
         used.push("build_branch");
+        pinned.push(each(pin, |name| parts::one_or_any("branch", "branches", name)));
+    }
+    if let Some(pin) = of(pins, "branchName") {
+        used.push("branchName");
         pinned.push(each(pin, |name| parts::one_or_any("branch", "branches", name)));
     }
     if pinned.is_empty() {

@@ -1,7 +1,11 @@
 //! Members of IAM policies: who of a pool may act as a service account, or on a resource.
 //! <https://cloud.google.com/iam/docs/principal-identifiers>
 
+use federate_core::PrincipalLabel;
 use serde_json::{Map, Value as Json};
+
+use super::resource;
+use super::surroundings::{Surroundings, UNKNOWN, is_unknown};
 
 /// A pool, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +26,12 @@ pub(super) struct Binding {
     /// The pool it is of; `None` where it is no member of a workload identity pool.
     pool: Option<String>,
     pub(super) chooses: Selector,
+    /// What it is given, as far as the file says.
+    pub(super) role: Option<String>,
+    /// Whom it becomes, or what it may act on, as far as the file says.
+    pub(super) on: Option<PrincipalLabel>,
+    /// The IAM condition that has to hold besides: its expression, or else its title. Nobody evaluates it here.
+    pub(super) condition: Option<String>,
 }
 
 /// Whom of the pool.
@@ -39,42 +49,68 @@ pub(super) enum Selector {
     Project(String),
     /// Nobody can be: in words, why.
     Nobody(&'static str),
+    /// A plan does not know yet.
+    Unknown,
     /// Somebody who is not of any pool.
     Other,
 }
 
 impl Binding {
     /// All members that an object names: those of a policy, a Terraform resource, or a bare list.
-    pub(super) fn all_of(map: &Map<String, Json>) -> Vec<Self> {
+    pub(super) fn all_of(path: &str, map: &Map<String, Json>, around: &Surroundings<'_>) -> Vec<Self> {
         let texts = |key: &str| match map.get(key) {
             Some(Json::String(one)) => vec![one.as_str()],
             Some(Json::Array(many)) => many.iter().filter_map(Json::as_str).collect(),
             _ => Vec::new(),
         };
         let is_binding = map.contains_key("role") || map.contains_key("members");
-        let mut members = texts("bindings");
+        let mut members: Vec<Self> = texts("bindings").into_iter().map(Self::read).collect();
         if is_binding {
-            members.extend(texts("members"));
-            members.extend(texts("member"));
+            members.extend(texts("members").into_iter().chain(texts("member")).map(Self::read));
+            let unknown = around.unknown(path);
+            let is_unknown = |key: &str| unknown.is_some_and(|unknown| is_unknown(unknown.get(key)));
+            if is_unknown("members") || is_unknown("member") {
+                let (member, chooses) = (format!("({UNKNOWN})"), Selector::Unknown);
+                members.push(Self { member, pool: None, chooses, role: None, on: None, condition: None });
+            }
         }
-        members.into_iter().map(Self::read).collect()
+        if members.is_empty() {
+            return members;
+        }
+        let (role, on) = (map.get("role").and_then(Json::as_str), resource::of_policy(path, map, around));
+        let condition = map.get("condition").and_then(condition);
+        for member in &mut members {
+            member.role = role.map(str::to_owned);
+            member.on.clone_from(&on);
+            member.condition.clone_from(&condition);
+        }
+        members
     }
 
     /// Reads a member.
     pub(super) fn read(member: &str) -> Self {
+        let of = |pool: Option<String>, chooses: Selector| Self {
+            member: member.to_owned(),
+            pool,
+            chooses,
+            role: None,
+            on: None,
+            condition: None,
+        };
         let (is_set, rest) = match (member.strip_prefix("principalSet://"), member.strip_prefix("principal://")) {
             (Some(rest), _) => (true, rest),
             (_, Some(rest)) => (false, rest),
-            _ => return Self { member: member.to_owned(), pool: None, chooses: Selector::Other },
+            _ => return of(None, Selector::Other),
         };
         let (pool, chooses) = choose(is_set, rest);
-        Self { member: member.to_owned(), pool, chooses }
+        of(pool, chooses)
     }
 
     /// Is it for the identities of this pool?
     pub(super) fn is_of(&self, pool: &Pool) -> bool {
         match (&self.chooses, &self.pool, pool) {
             (Selector::Other, ..) => false,
+            (Selector::Unknown, ..) => true,
             (Selector::Project(project), _, Pool::Named(pool)) => pool.split('/').nth(1) == Some(project),
             (Selector::Project(_), ..) | (_, _, Pool::Unknown) => true,
             // What is wrong with it may be the project.
@@ -84,6 +120,14 @@ impl Binding {
             (_, None, _) => false,
         }
     }
+}
+
+/// An IAM condition: an object, or a Terraform block.
+fn condition(value: &Json) -> Option<String> {
+    let block = if let Json::Array(blocks) = value { blocks.first()? } else { value };
+    let text = |key: &str| block.get(key).and_then(Json::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    block.as_object().filter(|block| !block.is_empty())?;
+    Some(text("expression").or_else(|| text("title")).unwrap_or_else(|| format!("({UNKNOWN})")))
 }
 
 fn choose(is_set: bool, rest: &str) -> (Option<String>, Selector) {
@@ -143,6 +187,19 @@ mod tests {
     use super::*;
 
     const POOL: &str = "projects/1/locations/global/workloadIdentityPools/ci";
+
+    #[test]
+    fn conditions_are_read_and_no_condition_is_none() {
+        for (value, expected) in [
+            (serde_json::json!({"title": "t", "expression": "request.time < x"}), Some("request.time < x")),
+            (serde_json::json!([{"title": "t"}]), Some("t")),
+            (serde_json::json!([{"title": null}]), Some("(known only after apply)")),
+            (serde_json::json!([]), None),
+            (serde_json::json!(null), None),
+        ] {
+            assert_eq!(condition(&value).as_deref(), expected, "{value}");
+        }
+    }
 
     fn chosen(member: &str) -> Selector {
         Binding::read(&member.replace("POOL", &format!("iam.googleapis.com/{POOL}"))).chooses

@@ -14,7 +14,7 @@ mod value;
 
 pub(super) use evaluate::{Fault, Scope, evaluate};
 pub(super) use parse::parse;
-pub(super) use regex::{Shape, shapes};
+pub(super) use regex::{Shape, folds, shapes};
 pub(super) use value::Value;
 
 /// An expression, macros expanded.

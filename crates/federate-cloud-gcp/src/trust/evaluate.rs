@@ -9,7 +9,8 @@ use serde_json::Value as Json;
 use super::binding::Selector;
 use super::explain;
 use super::principal::Principal;
-use super::provider::Provider;
+use super::provider::{Provider, part};
+use super::surroundings::UNKNOWN;
 
 /// What is said where the language was left out of the binary.
 #[cfg(not(feature = "cel"))]
@@ -24,6 +25,30 @@ pub(super) mod stage {
     pub(in crate::trust) const MAPPING: &str = "mapping";
     pub(in crate::trust) const CONDITION: &str = "condition";
     pub(in crate::trust) const BINDING: &str = "binding";
+}
+
+/// Does this stage hang on what a plan does not know yet?
+pub(super) fn is_unknown(provider: &Provider, stage: &str) -> bool {
+    match stage {
+        stage::ISSUER => provider.is_unknown(part::ISSUER),
+        stage::AUDIENCE => provider.is_unknown(part::AUDIENCES),
+        stage::MAPPING => provider.is_unknown(part::MAPPING),
+        stage::CONDITION => provider.is_condition_unknown(),
+        stage::BINDING => provider.members().any(|binding| binding.chooses == Selector::Unknown),
+        _ => false,
+    }
+}
+
+/// A check of what a plan does not know yet. It does not hold: nobody can say that it would.
+fn not_known(key: &str, actual: Json) -> Check {
+    Check {
+        key: key.to_owned(),
+        operator: "is".to_owned(),
+        expected: vec![format!("({UNKNOWN})")],
+        actual,
+        holds: false,
+        note: Some("the plan does not know it yet, so nobody can say whether it would hold".to_owned()),
+    }
 }
 
 /// Decides about a job.
@@ -52,7 +77,7 @@ pub(super) fn evaluate(provider: &Provider, job: &Job) -> Verdict {
     let mut verdict = Verdict::new(decision, vec![statement]);
     verdict.stage = Some(ends_at.unwrap_or("ok").to_owned());
     if let Some(ends_at) = ends_at {
-        verdict.cloud_code = code(ends_at).map(str::to_owned);
+        verdict.cloud_code = code(ends_at).filter(|_| !is_unknown(provider, ends_at)).map(str::to_owned);
         explain::add_fix(&mut verdict, &fails, provider, &principal, job);
     }
     verdict
@@ -76,6 +101,9 @@ fn state(provider: &Provider) -> Option<Check> {
 
 fn issuer(provider: &Provider, job: &Job) -> Option<Check> {
     let actual = job.claims.issuer();
+    if provider.is_unknown(part::ISSUER) {
+        return Some(not_known("issuerUri", actual.map_or(Json::Null, Json::from)));
+    }
     let check = Check::equals("issuerUri", "equals", std::slice::from_ref(&provider.issuer), actual);
     let near = actual.is_some_and(|actual| {
         !check.holds && actual.trim_end_matches('/').eq_ignore_ascii_case(provider.issuer.trim().trim_end_matches('/'))
@@ -85,6 +113,10 @@ fn issuer(provider: &Provider, job: &Job) -> Option<Check> {
 
 fn audience(provider: &Provider, job: &Job) -> Option<Check> {
     let actual = job.claims.audiences();
+    let is_listed = actual.iter().any(|audience| provider.audiences.contains(audience));
+    if provider.is_unknown(part::AUDIENCES) && !is_listed {
+        return Some(not_known("audience", Check::actual_of((!actual.is_empty()).then_some(&actual))));
+    }
     let own = provider.own_audience();
     let is_own = provider.audiences.is_empty();
     let expected = if is_own { vec![format!("https:{own}"), own.clone()] } else { provider.audiences.clone() };
@@ -114,6 +146,9 @@ fn audience(provider: &Provider, job: &Job) -> Option<Check> {
 }
 
 fn mapping(provider: &Provider, principal: &Principal) -> Option<Check> {
+    if !provider.mapping.contains_key("google.subject") && provider.is_unknown(part::MAPPING) {
+        return Some(not_known("google.subject", Json::Null));
+    }
     let mapped = provider.mapping.get("google.subject").map(|expression| expression.text.clone());
     Some(Check {
         key: "google.subject".to_owned(),
@@ -125,8 +160,15 @@ fn mapping(provider: &Provider, principal: &Principal) -> Option<Check> {
     })
 }
 
-#[cfg(feature = "cel")]
 fn conditions(provider: &Provider, principal: &Principal, job: &Job) -> Vec<Check> {
+    if provider.is_condition_unknown() {
+        return vec![not_known(part::CONDITION, Json::Null)];
+    }
+    evaluated(provider, principal, job)
+}
+
+#[cfg(feature = "cel")]
+fn evaluated(provider: &Provider, principal: &Principal, job: &Job) -> Vec<Check> {
     use super::cel::operator;
     let (Some(condition), Some(scope)) = (&provider.condition, &principal.scope) else { return Vec::new() };
     // All of a chain of && have to be true, whatever errors the others have.
@@ -135,9 +177,9 @@ fn conditions(provider: &Provider, principal: &Principal, job: &Job) -> Vec<Chec
 }
 
 #[cfg(not(feature = "cel"))]
-fn conditions(provider: &Provider, _principal: &Principal, _job: &Job) -> Vec<Check> {
+fn evaluated(provider: &Provider, _principal: &Principal, _job: &Job) -> Vec<Check> {
     let unread = |condition: &super::expression::Expression| Check {
-        key: "attributeCondition".to_owned(),
+        key: part::CONDITION.to_owned(),
         operator: "is".to_owned(),
         expected: vec![condition.text.clone()],
         actual: Json::Null,
@@ -147,25 +189,32 @@ fn conditions(provider: &Provider, _principal: &Principal, _job: &Job) -> Vec<Ch
     provider.condition.iter().map(unread).collect()
 }
 
+/// Whoever a member names may act. A member with an IAM condition counts as if it held, and that is said.
 fn binding(provider: &Provider, principal: &Principal) -> Option<Check> {
     let bindings = provider.bindings.as_ref()?;
-    let ours: Vec<_> = bindings.iter().filter(|binding| binding.is_of(&provider.pool)).collect();
-    let holds = ours.iter().any(|binding| principal.is_chosen(&binding.chooses));
+    let ours: Vec<_> = provider.members().collect();
+    let chosen: Vec<_> = ours.iter().filter(|binding| principal.is_chosen(&binding.chooses)).collect();
     let broken = ours.iter().find_map(|binding| match binding.chooses {
         Selector::Nobody(why) => Some(why.to_owned()),
         _ => None,
     });
     let unmapped = ours.iter().find_map(|binding| match &binding.chooses {
-        Selector::Attribute(name, _) if !provider.mapping.contains_key(name) => Some(format!("{name} is not mapped")),
+        Selector::Attribute(name, _) if !provider.maps(name) => Some(format!("{name} is not mapped")),
         _ => None,
     });
     let elsewhere = ours.is_empty().then(|| "no member is of this provider's pool".to_owned());
+    let unknown = is_unknown(provider, stage::BINDING).then(|| format!("a member is {UNKNOWN}"));
+    let conditions: Vec<&str> = chosen.iter().filter_map(|binding| binding.condition.as_deref()).collect();
+    let is_conditional = !chosen.is_empty() && conditions.len() == chosen.len();
+    let conditional = is_conditional.then(|| {
+        format!("only where the binding's IAM condition holds, which was not evaluated: {}", conditions.join(" or "))
+    });
     Some(Check {
         key: "bindings".to_owned(),
         operator: "name".to_owned(),
         expected: bindings.iter().map(|binding| binding.member.clone()).collect(),
         actual: Check::actual_of(Some(&principal.names())),
-        holds,
-        note: if holds { None } else { broken.or(unmapped).or(elsewhere) },
+        holds: !chosen.is_empty(),
+        note: if chosen.is_empty() { unknown.or(broken).or(unmapped).or(elsewhere) } else { conditional },
     })
 }

@@ -4,7 +4,7 @@ use federate_core::Claims;
 use federate_trust::{Check, Job, Provider as Issuer, Verdict};
 
 use super::claims;
-use super::evaluate::stage;
+use super::evaluate::{is_unknown, stage};
 use super::keys;
 use super::principal::{LONGEST_SUBJECT, Principal};
 use super::provider::Provider;
@@ -23,6 +23,9 @@ pub(super) fn add_fix(verdict: &mut Verdict, fails: &[&str], provider: &Provider
 }
 
 fn change(ends_at: &str, provider: &Provider, principal: &Principal, token: &Claims) -> String {
+    if is_unknown(provider, ends_at) {
+        return format!("apply the plan first: what decides at the {ends_at} is not known yet");
+    }
     match ends_at {
         stage::STATE => "enable the provider again, or use another one".to_owned(),
         stage::ISSUER => match token.issuer() {
@@ -60,6 +63,7 @@ fn change(ends_at: &str, provider: &Provider, principal: &Principal, token: &Cla
 
 fn warning(ends_at: &str, provider: &Provider, failed: &[&Check], token: &Claims) -> Option<String> {
     match ends_at {
+        _ if is_unknown(provider, ends_at) => None,
         stage::ISSUER => {
             let bare = |issuer: &str| issuer.trim().trim_end_matches('/').to_ascii_lowercase();
             let near = token.issuer().is_some_and(|issuer| bare(issuer) == bare(&provider.issuer));

@@ -100,7 +100,7 @@ impl Principal {
                 None => false,
             },
             Selector::Everybody | Selector::Project(_) => true,
-            Selector::Nobody(_) | Selector::Other => false,
+            Selector::Nobody(_) | Selector::Unknown | Selector::Other => false,
         }
     }
 

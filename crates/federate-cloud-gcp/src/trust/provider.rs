@@ -8,10 +8,20 @@ use serde_json::{Map, Value as Json};
 
 use super::binding::{Binding, Pool};
 use super::expression::Expression;
+use super::resource;
+use super::surroundings::{UNKNOWN, is_unknown};
 
 /// Characters in an attribute condition and in one mapping, by the API's reference of `WorkloadIdentityPoolProvider`.
 const LONGEST_CONDITION: usize = 4096;
 const LONGEST_MAPPING: usize = 2048;
+
+/// Parts of a provider, as findings name them.
+pub(super) mod part {
+    pub(in crate::trust) const ISSUER: &str = "oidc.issuerUri";
+    pub(in crate::trust) const AUDIENCES: &str = "oidc.allowedAudiences";
+    pub(in crate::trust) const MAPPING: &str = "attributeMapping";
+    pub(in crate::trust) const CONDITION: &str = "attributeCondition";
+}
 
 /// One provider, and the bindings that are known beside it.
 #[derive(Debug)]
@@ -21,6 +31,10 @@ pub(super) struct Provider {
     /// The pool and the provider's own id, where the name is not known yet.
     pub(super) pool: Pool,
     id: Option<String>,
+    /// The project that Terraform names.
+    project: Option<String>,
+    /// The parts that a plan does not know yet. They are not absent.
+    pub(super) unknown: Vec<&'static str>,
     /// Why it takes no tokens at all.
     pub(super) closed: Option<String>,
     pub(super) issuer: String,
@@ -48,9 +62,12 @@ fn oidc(map: &Map<String, Json>) -> Option<&Map<String, Json>> {
 }
 
 impl Provider {
-    /// Does the object look like a provider?
-    pub(super) fn is_one(map: &Map<String, Json>) -> bool {
+    /// Does the object look like a provider? `unknown` is what a plan does not know of it.
+    pub(super) fn is_one(map: &Map<String, Json>, unknown: Option<&Map<String, Json>>) -> bool {
         let has = |camel: &str, snake: &str| map.contains_key(camel) || map.contains_key(snake);
+        if unknown_parts(unknown).contains(&part::ISSUER) && map.contains_key("workload_identity_pool_provider_id") {
+            return true;
+        }
         oidc(map).is_some_and(|block| !std::ptr::eq(block, map))
             || (has("issuerUri", "issuer_uri")
                 && (has("attributeMapping", "attribute_mapping")
@@ -62,7 +79,12 @@ impl Provider {
     ///
     /// # Errors
     /// `trust-document`, one for each part that cannot be read.
-    pub(super) fn read(path: &str, map: &Map<String, Json>) -> Result<Self, Vec<Error>> {
+    pub(super) fn read(
+        path: &str,
+        map: &Map<String, Json>,
+        unknown: Option<&Map<String, Json>>,
+    ) -> Result<Self, Vec<Error>> {
+        let unknown = unknown_parts(unknown);
         let mut errors = Vec::new();
         let mut bad = |what: String, key: &str| {
             let place = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
@@ -71,17 +93,22 @@ impl Provider {
         let text = |camel: &str, snake: &str| field(map, camel, snake).and_then(Json::as_str).map(str::to_owned);
         let block = oidc(map).unwrap_or(map);
         let issuer = field(block, "issuerUri", "issuer_uri").and_then(Json::as_str).map(str::to_owned);
+        let issuer = issuer.or_else(|| unknown.contains(&part::ISSUER).then(|| format!("({UNKNOWN})")));
         if issuer.is_none() {
-            bad("the issuer has to be a text".to_owned(), "oidc.issuerUri");
+            bad("the issuer has to be a text".to_owned(), part::ISSUER);
         }
         let audiences = match field(block, "allowedAudiences", "allowed_audiences") {
             None => Some(Vec::new()),
             Some(Json::String(one)) => Some(vec![one.clone()]),
+            // Some of a list may be unknown.
+            Some(Json::Array(many)) if unknown.contains(&part::AUDIENCES) => {
+                Some(many.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect())
+            }
             Some(Json::Array(many)) => many.iter().map(|one| one.as_str().map(str::to_owned)).collect(),
             Some(_) => None,
         };
         if audiences.is_none() {
-            bad("the allowed audiences have to be a list of texts".to_owned(), "oidc.allowedAudiences");
+            bad("the allowed audiences have to be a list of texts".to_owned(), part::AUDIENCES);
         }
         let mut mapping = BTreeMap::new();
         match field(map, "attributeMapping", "attribute_mapping") {
@@ -98,7 +125,7 @@ impl Provider {
                     }
                 }
             }
-            Some(_) => bad("the attribute mapping has to be an object".to_owned(), "attributeMapping"),
+            Some(_) => bad("the attribute mapping has to be an object".to_owned(), part::MAPPING),
         }
         let condition = match field(map, "attributeCondition", "attribute_condition") {
             None => None,
@@ -106,12 +133,12 @@ impl Provider {
             Some(Json::String(text)) => match Expression::read(text, LONGEST_CONDITION) {
                 Ok(expression) => Some(expression),
                 Err(why) => {
-                    bad(format!("the attribute condition cannot be read: {why}"), "attributeCondition");
+                    bad(format!("the attribute condition cannot be read: {why}"), part::CONDITION);
                     None
                 }
             },
             Some(_) => {
-                bad("the attribute condition has to be a text".to_owned(), "attributeCondition");
+                bad("the attribute condition has to be a text".to_owned(), part::CONDITION);
                 None
             }
         };
@@ -130,12 +157,54 @@ impl Provider {
         let is_disabled = map.get("disabled").and_then(Json::as_bool) == Some(true);
         let state = text("state", "state").filter(|state| state == "DELETED");
         let closed = if is_disabled { Some("disabled".to_owned()) } else { state };
-        Ok(Self { name, pool, id, closed, issuer, audiences, mapping, condition, bindings: None })
+        let project = text("project", "project");
+        Ok(Self { name, pool, id, project, unknown, closed, issuer, audiences, mapping, condition, bindings: None })
     }
 
     /// Takes the bindings that stand in the same file.
     pub(super) fn bind(&mut self, bindings: &[Binding]) {
-        self.bindings = (!bindings.is_empty()).then(|| bindings.to_vec());
+        let mut own: Vec<Binding> = Vec::new();
+        for binding in bindings {
+            if !own.contains(binding) {
+                own.push(binding.clone());
+            }
+        }
+        self.bindings = (!own.is_empty()).then_some(own);
+    }
+
+    /// The members that are, or may be, of its pool.
+    pub(super) fn members(&self) -> impl Iterator<Item = &Binding> {
+        self.bindings.iter().flatten().filter(|binding| binding.is_of(&self.pool))
+    }
+
+    /// Does a plan not know this part yet?
+    pub(super) fn is_unknown(&self, part: &str) -> bool {
+        self.unknown.contains(&part)
+    }
+
+    /// Can one not tell what the condition asks? So it is, too, where it looks at attributes whose mapping is not known.
+    pub(super) fn is_condition_unknown(&self) -> bool {
+        #[cfg(feature = "cel")]
+        if self.is_unknown(part::MAPPING)
+            && let Some(condition) = &self.condition
+        {
+            return condition.tree.paths().iter().any(|path| ["attribute", "google"].contains(&path[0]));
+        }
+        self.is_unknown(part::CONDITION)
+    }
+
+    /// Is the attribute mapped, as far as one can know?
+    pub(super) fn maps(&self, attribute: &str) -> bool {
+        self.mapping.contains_key(attribute) || self.is_unknown(part::MAPPING)
+    }
+
+    /// Where the pool lives.
+    pub(super) fn home(&self) -> Option<String> {
+        let number = match &self.pool {
+            Pool::Named(pool) => pool.split('/').nth(1),
+            Pool::WithId(_) | Pool::Unknown => None,
+        };
+        number.or(self.project.as_deref()).map(resource::project)
     }
 
     /// Two readings of the same thing, as a plan has them.
@@ -145,6 +214,7 @@ impl Provider {
             && self.audiences == other.audiences
             && self.mapping == other.mapping
             && self.condition == other.condition
+            && self.unknown == other.unknown
     }
 
     /// The audience that a token needs where none is listed; `*` stands for what is not known yet.
@@ -181,4 +251,24 @@ impl Provider {
     pub(super) fn label(&self) -> String {
         self.short().map_or_else(|| "provider".to_owned(), |name| format!("provider {name}"))
     }
+}
+
+/// The parts that a plan does not know yet.
+fn unknown_parts(unknown: Option<&Map<String, Json>>) -> Vec<&'static str> {
+    let Some(unknown) = unknown else { return Vec::new() };
+    let block = match unknown.get("oidc") {
+        Some(Json::Array(blocks)) => blocks.first(),
+        other => other,
+    };
+    let in_block = |key: &str| match block {
+        Some(Json::Object(block)) => is_unknown(block.get(key)),
+        other => is_unknown(other),
+    };
+    let parts = [
+        (part::ISSUER, in_block("issuer_uri")),
+        (part::AUDIENCES, in_block("allowed_audiences")),
+        (part::MAPPING, is_unknown(unknown.get("attribute_mapping"))),
+        (part::CONDITION, is_unknown(unknown.get("attribute_condition"))),
+    ];
+    parts.into_iter().filter(|(_, is_unknown)| *is_unknown).map(|(part, _)| part).collect()
 }

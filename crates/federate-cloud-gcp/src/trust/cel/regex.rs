@@ -2,7 +2,7 @@
 
 use regex_lite::RegexBuilder;
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Class, Hir, HirKind, Look};
+use regex_syntax::hir::{Class, ClassBytes, Hir, HirKind, Look};
 
 /// Does the pattern match somewhere in the text?
 ///
@@ -31,9 +31,35 @@ const MOST: usize = 64;
 
 /// The ways in which a pattern can match; `None` where it cannot be read.
 pub(in crate::trust) fn shapes(pattern: &str) -> Option<Vec<Shape>> {
-    let tree = ParserBuilder::new().unicode(false).utf8(false).nest_limit(100).build().parse(pattern).ok()?;
-    let texts = expand(&tree);
+    let texts = expand(&parsed(pattern)?);
     Some(texts.into_iter().filter_map(shape).collect())
+}
+
+/// Are there letters of which upper and lower case will do? [`shapes`] tells them by the lower case alone.
+pub(in crate::trust) fn folds(pattern: &str) -> bool {
+    fn any(tree: &Hir) -> bool {
+        match tree.kind() {
+            HirKind::Class(Class::Bytes(class)) => one_letter(class).is_some(),
+            HirKind::Capture(capture) => any(&capture.sub),
+            HirKind::Repetition(repeated) => any(&repeated.sub),
+            HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(any),
+            _ => false,
+        }
+    }
+    parsed(pattern).is_some_and(|tree| any(&tree))
+}
+
+/// The letter of a class that has its upper and its lower case.
+fn one_letter(class: &ClassBytes) -> Option<char> {
+    let mut bytes = class.iter().flat_map(|range| range.start()..=range.end());
+    match (bytes.next(), bytes.next(), bytes.next()) {
+        (Some(one), Some(other), None) if one.eq_ignore_ascii_case(&other) => Some(char::from(other)),
+        _ => None,
+    }
+}
+
+fn parsed(pattern: &str) -> Option<Hir> {
+    ParserBuilder::new().unicode(false).utf8(false).nest_limit(100).build().parse(pattern).ok()
 }
 
 fn shape(text: String) -> Option<Shape> {
@@ -63,11 +89,10 @@ fn expand(tree: &Hir) -> Vec<String> {
         }
         HirKind::Class(Class::Bytes(class)) => {
             let bytes: Vec<u8> = class.iter().flat_map(|range| range.start()..=range.end()).collect();
-            let is_one_letter = matches!(bytes.as_slice(), [one, other] if one.eq_ignore_ascii_case(other));
             if bytes.is_empty() {
                 Vec::new()
-            } else if is_one_letter {
-                one(&char::from(bytes[1]).to_string())
+            } else if let Some(letter) = one_letter(class) {
+                one(&letter.to_string())
             } else if bytes.len() <= 4 {
                 bytes.into_iter().map(|byte| char::from(byte).to_string()).collect()
             } else {

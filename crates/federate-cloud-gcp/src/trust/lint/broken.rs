@@ -4,38 +4,41 @@ use federate_trust::can_be_iss;
 
 use super::Found;
 use crate::trust::binding::{Binding, Selector};
-use crate::trust::provider::Provider;
+use crate::trust::provider::{Provider, part};
 
 /// Reports what keeps every token out. Returns whether any can enter.
 pub(super) fn provider(provider: &Provider, found: &mut Found<'_>) -> bool {
     let mut can_enter = true;
-    if !can_be_iss(&provider.issuer) {
-        found.add("gcp-issuer-mismatch", "oidc.issuerUri");
+    if !provider.is_unknown(part::ISSUER) && !can_be_iss(&provider.issuer) {
+        found.add("gcp-issuer-mismatch", part::ISSUER);
         can_enter = false;
     }
-    if !provider.mapping.contains_key("google.subject") {
-        found.add("gcp-subject-unmapped", "attributeMapping");
+    if !provider.maps("google.subject") {
+        found.add("gcp-subject-unmapped", part::MAPPING);
         can_enter = false;
     }
     can_enter
 }
 
+/// Why nobody is whom a member names, as a finding's id.
+pub(super) fn dead(provider: &Provider, binding: &Binding) -> Option<&'static str> {
+    match &binding.chooses {
+        Selector::Nobody(_) => Some("gcp-binding-never-matches"),
+        Selector::Attribute(name, _) if !provider.maps(name) => Some("gcp-binding-unmapped"),
+        Selector::Group(_) if !provider.maps("google.groups") => Some("gcp-binding-unmapped"),
+        _ => None,
+    }
+}
+
 /// Reports members that nobody is. Returns whether anybody is left; so it is where no members are known.
 pub(super) fn bindings(provider: &Provider, found: &mut Found<'_>) -> bool {
-    let Some(bindings) = &provider.bindings else { return true };
-    let ours: Vec<&Binding> = bindings.iter().filter(|binding| binding.is_of(&provider.pool)).collect();
-    let mut dead = 0;
-    for binding in &ours {
-        let place = format!("member {}", binding.member);
-        let is_mapped = |name: &str| provider.mapping.contains_key(name);
-        let id = match &binding.chooses {
-            Selector::Nobody(_) => "gcp-binding-never-matches",
-            Selector::Attribute(name, _) if !is_mapped(name) => "gcp-binding-unmapped",
-            Selector::Group(_) if !is_mapped("google.groups") => "gcp-binding-unmapped",
-            _ => continue,
-        };
-        found.add(id, &place);
-        dead += 1;
+    let ours: Vec<&Binding> = provider.members().collect();
+    let mut is_alive = ours.is_empty();
+    for binding in ours {
+        match dead(provider, binding) {
+            Some(id) => found.add(id, &format!("member {}", binding.member)),
+            None => is_alive = true,
+        }
     }
-    ours.is_empty() || dead < ours.len()
+    is_alive
 }

@@ -136,6 +136,12 @@ pub(super) static RULES: &[Rule] = &[
         message: "member names an attribute that is not mapped: nobody has it",
         fix: "map it",
     },
+    Rule {
+        id: "gcp-known-after-apply",
+        severity: Severity::Medium,
+        message: "the plan does not know it yet: nobody can say whom it lets in",
+        fix: "look at the provider once it is applied, or write the value out",
+    },
     // Silence would pass for a clean bill.
     #[cfg(not(feature = "cel"))]
     Rule {

@@ -3,87 +3,53 @@
 use federate_trust::{Family, Provider as Issuer};
 
 use super::source::{Source, Sources};
+use super::way::{Asked, Method, Pattern, Test, Way, all_of, any_of, placed, told};
 use super::{CONDITION, Found};
-use crate::trust::cel::{Expr, Scope, Value, evaluate, operator, shapes};
+use crate::trust::binding::Selector;
+use crate::trust::cel::{Expr, Scope, Value, evaluate, folds, operator, shapes};
 use crate::trust::claims;
 use crate::trust::expression::Expression;
 use crate::trust::provider::Provider;
 
-/// One thing that is asked.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Test {
-    /// A claim has one of these values.
-    Has(String, Vec<Pattern>),
-    /// Claims are compared as a whole with something of one's own: as good as one value of each.
-    Holds(Vec<String>),
-    /// A claim is there, or not empty, or compared with another: nobody is named.
-    Presence,
-    /// Something is excluded.
-    Excludes,
-}
-
-/// Values: a text in which `*` and `?` are wildcards.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pattern {
-    pub(super) glob: String,
-    pub(super) method: Method,
-}
-
-/// How a claim is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
-    Equal,
-    Prefix,
-    Suffix,
-    Substring,
-    /// `open_start`, `open_end`: an anchor is missing.
-    Regex {
-        open_start: bool,
-        open_end: bool,
-    },
-    /// A part of the claim, with its delimiters.
-    Part,
-}
-
-/// One way in which the condition can be true: all of its tests hold.
-pub(super) type Way = Vec<Test>;
-
-/// More alternatives than this are not told apart.
-const MOST: usize = 512;
-
 /// The ways in which the condition can be true. What can never hold is reported, and is no way.
-pub(super) fn ways(provider: &Provider, issuer: &Issuer, condition: &Expression, found: &mut Found<'_>) -> Vec<Way> {
-    let paths = condition.tree.paths();
-    let mapped = provider.mapping.values().flat_map(|expression| expression.tree.paths());
-    let names: Vec<&str> = paths.iter().cloned().chain(mapped).filter_map(|path| path.get(1).copied()).collect();
-    let family = claims::family(issuer, names);
-    let mut reader = Reader { sources: Sources { provider, family }, family, found };
-    reader.ways(&condition.tree, true)
+pub(super) fn ways(provider: &Provider, family: Family, condition: &Expression, found: &mut Found<'_>) -> Vec<Way> {
+    Reader { sources: Sources { provider, family }, family, found }.ways(&condition.tree, true)
+}
+
+/// The ways in which a token becomes one of those whom a member chooses; none where nobody can be.
+pub(super) fn of_member(provider: &Provider, family: Family, selector: &Selector, found: &mut Found<'_>) -> Vec<Way> {
+    let (key, value) = match selector {
+        Selector::Subject(value) => ("google.subject", value),
+        Selector::Attribute(name, value) => (name.as_str(), value),
+        Selector::Group(value) => ("google.groups", value),
+        Selector::Everybody | Selector::Project(_) => return vec![Vec::new()],
+        Selector::Nobody(_) | Selector::Unknown | Selector::Other => return Vec::new(),
+    };
+    let value = Expr::Literal(Value::Text(value.clone()));
+    let key = key.split('.').map(str::to_owned);
+    let attribute = key.map(Expr::Name).reduce(|of, name| match name {
+        Expr::Name(name) => Expr::Field { of: Box::new(of), name, is_test: false },
+        other => other,
+    });
+    let Some(attribute) = attribute else { return Vec::new() };
+    let is_list = matches!(selector, Selector::Group(_));
+    let (name, operands) =
+        if is_list { (operator::IN, vec![value, attribute]) } else { (operator::EQ, vec![attribute, value]) };
+    let chosen = Expr::Call { name: name.to_owned(), target: None, arguments: operands };
+    Reader { sources: Sources { provider, family }, family, found }.ways(&chosen, true)
+}
+
+/// Who writes the claims that condition and mapping ask for.
+pub(super) fn family(provider: &Provider, issuer: &Issuer) -> Family {
+    let asked = provider.condition.iter().chain(provider.mapping.values());
+    let paths: Vec<Vec<&str>> = asked.flat_map(|expression| expression.tree.paths()).collect();
+    claims::family(issuer, paths.iter().filter_map(|path| path.get(1).copied()))
 }
 
 struct Reader<'a, 'f> {
     sources: Sources<'a>,
     family: Family,
     found: &'a mut Found<'f>,
-}
-
-fn all_of(left: Vec<Way>, right: Vec<Way>) -> Vec<Way> {
-    if left.len() * right.len() > MOST {
-        // Too many to tell apart: whatever the longer side asks is taken for asking nothing.
-        let (fewer, more) = if left.len() < right.len() { (left, right) } else { (right, left) };
-        return if more.is_empty() { more } else { fewer };
-    }
-    let joined = |left: &Way, right: &Way| left.iter().chain(right).cloned().collect();
-    left.iter().flat_map(|left| right.iter().map(move |right| joined(left, right))).collect()
-}
-
-fn any_of(mut left: Vec<Way>, right: Vec<Way>) -> Vec<Way> {
-    for way in right {
-        if left.len() < MOST && !left.contains(&way) {
-            left.push(way);
-        }
-    }
-    left
 }
 
 impl Reader<'_, '_> {
@@ -104,7 +70,13 @@ impl Reader<'_, '_> {
                 let no = all_of(self.ways(condition, false), self.ways(no, wanted));
                 any_of(yes, no)
             }
-            _ => self.test(expression, wanted).map_or_else(Vec::new, |test| vec![test.into_iter().collect()]),
+            _ => {
+                if let Some(distributed) = self.sources.distributed(expression) {
+                    return self.ways(&distributed, wanted);
+                }
+                let asked = |test: Test| Asked { text: told(expression, wanted, &test), test };
+                self.test(expression, wanted).map_or_else(Vec::new, |test| vec![test.map(asked).into_iter().collect()])
+            }
         }
     }
 
@@ -180,6 +152,7 @@ impl Reader<'_, '_> {
         if !values.is_empty() && values.iter().all(is_empty) {
             return if wanted { None } else { Some(Some(Test::Presence)) };
         }
+        let any_case = self.sources.folds(operand);
         let mut patterns = Vec::new();
         let mut mismatches = 0;
         for value in values {
@@ -188,7 +161,7 @@ impl Reader<'_, '_> {
             {
                 mismatches += 1;
             } else if let Some(text) = self.literal(&value.to_text()) {
-                patterns.extend(placed(&source, &text, Method::Equal));
+                patterns.extend(placed(&source, &text, Method::Equal, any_case));
             }
         }
         if !wanted {
@@ -220,12 +193,13 @@ impl Reader<'_, '_> {
         if !wanted {
             return Some(Some(Some(Test::Excludes)));
         }
+        let any_case = self.sources.folds(target) || (name == "matches" && folds(&text));
         let patterns = match name {
             "matches" => {
                 let shapes = shapes(&text).unwrap_or_default();
                 let pattern = |shape: crate::trust::cel::Shape| {
                     let method = Method::Regex { open_start: shape.open_start, open_end: shape.open_end };
-                    placed(&source, &shape.glob, method)
+                    placed(&source, &shape.glob, method, any_case)
                 };
                 shapes.into_iter().filter_map(pattern).collect()
             }
@@ -235,7 +209,7 @@ impl Reader<'_, '_> {
                     "endsWith" => Method::Suffix,
                     _ => Method::Substring,
                 };
-                self.literal(&text).and_then(|text| placed(&source, &text, method)).into_iter().collect()
+                self.literal(&text).and_then(|text| placed(&source, &text, method, any_case)).into_iter().collect()
             }
         };
         Some(self.has(source, patterns))
@@ -286,29 +260,4 @@ impl Reader<'_, '_> {
             Source::Mixed(claims) => Some(Some(self.mixed(expression, claims.into_iter().collect(), wanted))),
         }
     }
-}
-
-/// A pattern of the operand as a pattern of the whole claim.
-fn placed(source: &Source, glob: &str, method: Method) -> Option<Pattern> {
-    let glob = match method {
-        Method::Equal | Method::Part => glob.to_owned(),
-        Method::Prefix => format!("{glob}*"),
-        Method::Suffix => format!("*{glob}"),
-        Method::Substring => format!("*{glob}*"),
-        Method::Regex { open_start, open_end } => {
-            format!("{}{glob}{}", if open_start { "*" } else { "" }, if open_end { "*" } else { "" })
-        }
-    };
-    let (glob, method) = match source {
-        Source::Part { before, after, .. } => {
-            let method = if method == Method::Equal { Method::Part } else { method };
-            (format!("{before}{glob}{after}"), method)
-        }
-        _ => (glob, method),
-    };
-    let mut glob = glob;
-    while glob.contains("**") {
-        glob = glob.replace("**", "*");
-    }
-    Some(Pattern { glob, method })
 }

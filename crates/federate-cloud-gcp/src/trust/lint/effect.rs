@@ -2,7 +2,7 @@
 
 use federate_trust::{Family, Gap, Provider as Issuer, Reach, analyse};
 
-use super::condition::{Method, Pattern};
+use super::way::{Method, Pattern};
 use crate::trust::claims::{Role, role};
 
 /// How well a dimension is pinned.
@@ -96,7 +96,7 @@ impl Reading<'_> {
 
     /// What one value of a claim pins.
     pub(super) fn effect(&self, claim: &str, pattern: &Pattern) -> Effect {
-        let Pattern { glob, method } = pattern;
+        let Pattern { glob, method, .. } = pattern;
         if glob == "*" {
             return Effect::default();
         }
@@ -142,7 +142,7 @@ impl Reading<'_> {
             Role::Subject | Role::Workflow => Effect { context: Hold::Held, ..Effect::workload(false) },
             Role::Path => Effect::workload(false),
             Role::Namespace => Effect::owner(false),
-            _ => self.effect(claim, &Pattern { glob: "x".to_owned(), method: Method::Equal }),
+            _ => self.effect(claim, &Pattern { glob: "x".to_owned(), method: Method::Equal, any_case: false }),
         }
     }
 

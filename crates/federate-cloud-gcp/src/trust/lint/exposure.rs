@@ -1,9 +1,9 @@
 //! Who else gets in: for each way in which the condition can be true, what it leaves open.
 
-use federate_trust::{Glob, Provider as Issuer, Severity};
+use federate_trust::{Glob, Severity};
 
-use super::condition::{Test, Way};
 use super::effect::{Effect, Hold, Reading, Weight};
+use super::way::{Pattern, Test, Way};
 use super::{CONDITION, Found, rule};
 use crate::trust::claims;
 
@@ -11,33 +11,35 @@ use crate::trust::claims;
 const MOST: usize = 256;
 
 /// Looks at every way in.
-pub(super) fn lint(issuer: &Issuer, is_open: bool, ways: &[Way], found: &mut Found<'_>) {
-    let tested = ways.iter().flatten().flat_map(|test| match test {
-        Test::Has(claim, _) => vec![claim.as_str()],
-        Test::Holds(claims) => claims.iter().map(String::as_str).collect(),
-        Test::Presence | Test::Excludes => Vec::new(),
-    });
-    let family = claims::family(issuer, tested);
-    let reading = Reading { issuer, family };
-    for way in ways.iter().filter(|way| !contradicts(way)) {
-        for effect in effects(&reading, way) {
-            judge(&reading, is_open, effect, found);
+pub(super) fn lint(reading: &Reading<'_>, is_open: bool, ways: &[Way], found: &mut Found<'_>) {
+    for way in ways.iter().filter(|way| !contradicts(reading, way)) {
+        for effect in effects(reading, way) {
+            judge(reading, is_open, effect, found);
         }
     }
 }
 
-/// Two tests of one claim that share no value.
-fn contradicts(way: &Way) -> bool {
+/// Can any token of this issuer come this way?
+pub(super) fn is_possible(reading: &Reading<'_>, way: &Way) -> bool {
+    !contradicts(reading, way) && !effects(reading, way).is_empty()
+}
+
+/// Two tests of one claim that share no value. A list may have several.
+fn contradicts(reading: &Reading<'_>, way: &Way) -> bool {
     way.iter().enumerate().any(|(index, left)| {
-        let Test::Has(claim, left) = left else { return false };
-        way[index + 1..].iter().any(|right| {
-            let Test::Has(other, right) = right else { return false };
-            claim == other
-                && !left
-                    .iter()
-                    .any(|left| right.iter().any(|right| Glob::parse(&left.glob).intersects(&Glob::parse(&right.glob))))
-        })
+        let Test::Has(claim, left) = &left.test else { return false };
+        claims::is_text(reading.family, claim)
+            && way[index + 1..].iter().any(|right| {
+                let Test::Has(other, right) = &right.test else { return false };
+                claim == other && !left.iter().any(|left| right.iter().any(|right| meet(left, right)))
+            })
     })
+}
+
+fn meet(left: &Pattern, right: &Pattern) -> bool {
+    let any_case = left.any_case || right.any_case;
+    let glob = |glob: &str| if any_case { Glob::parse(&glob.to_lowercase()) } else { Glob::parse(glob) };
+    glob(&left.glob).intersects(&glob(&right.glob))
 }
 
 /// What the tests of one way pin together, once for each choice of values that differ in it.
@@ -50,7 +52,7 @@ fn effects(reading: &Reading<'_>, way: &Way) -> Vec<Effect> {
                 values.push(effect);
             }
         };
-        match test {
+        match &test.test {
             Test::Has(claim, patterns) => patterns.iter().for_each(|pattern| add(reading.effect(claim, pattern))),
             Test::Holds(claims) => {
                 add(claims.iter().fold(Effect::default(), |effect, claim| effect.and(reading.whole(claim))));

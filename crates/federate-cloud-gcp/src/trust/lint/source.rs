@@ -9,6 +9,9 @@ use crate::trust::cel::{Expr, Scope, Value, evaluate, operator};
 use crate::trust::claims::subject_head;
 use crate::trust::provider::Provider;
 
+/// With more choices than this inside of one test, they are not told apart.
+const MOST_CHOICES: usize = 4;
+
 /// An operand.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Source {
@@ -85,6 +88,62 @@ impl Sources<'_> {
         }
     }
 
+    /// The expression of an attribute, where it sees the token and nothing else.
+    fn mapped(&self, expression: &Expr) -> Option<&Expr> {
+        let path = expression.path()?;
+        let ["attribute" | "google", _] = path.as_slice() else { return None };
+        let tree = &self.provider.mapping.get(&path.join("."))?.tree;
+        tree.paths().iter().all(|path| path[0] == "assertion").then_some(tree)
+    }
+
+    /// Is it compared without regard to upper and lower case?
+    pub(super) fn folds(&self, expression: &Expr) -> bool {
+        if let Some(mapped) = self.mapped(expression) {
+            return self.folds(mapped);
+        }
+        let is_folded = matches!(expression, Expr::Call { name, target: Some(_), .. } if is_folding(name));
+        let Expr::Call { target, arguments, .. } = expression else { return false };
+        is_folded || target.iter().any(|target| self.folds(target)) || arguments.iter().any(|one| self.folds(one))
+    }
+
+    /// How many choices are in it.
+    fn choices(&self, expression: &Expr) -> usize {
+        if let Some(mapped) = self.mapped(expression) {
+            return self.choices(mapped);
+        }
+        let Expr::Call { target, arguments, .. } = expression else { return 0 };
+        let below = target.iter().map(|target| self.choices(target));
+        let below: usize = below.chain(arguments.iter().map(|one| self.choices(one))).sum();
+        below + usize::from(is_choice(expression))
+    }
+
+    /// A test of `c ? a : b` as `c ? (the test of a) : (the test of b)`, also where the mapping chooses.
+    pub(super) fn distributed(&self, expression: &Expr) -> Option<Expr> {
+        let Expr::Call { name, target, arguments } = expression else { return None };
+        if !(1..=MOST_CHOICES).contains(&self.choices(expression)) {
+            return None;
+        }
+        let choice = |operand: &Expr| {
+            let operand = self.mapped(operand).unwrap_or(operand);
+            if is_choice(operand) { Some(operand.clone()) } else { self.distributed(operand) }
+        };
+        let (chosen, place) = match target.as_deref().and_then(choice) {
+            Some(chosen) => (chosen, None),
+            None => arguments.iter().enumerate().find_map(|(index, one)| Some((choice(one)?, Some(index))))?,
+        };
+        let (operator::IF, [condition, yes, no]) = chosen.as_operator()? else { return None };
+        let with = |operand: &Expr| {
+            let (mut target, mut arguments) = (target.clone(), arguments.clone());
+            match place {
+                None => target = Some(Box::new(operand.clone())),
+                Some(index) => arguments[index] = operand.clone(),
+            }
+            Expr::Call { name: name.clone(), target, arguments }
+        };
+        let arguments = vec![condition.clone(), with(yes), with(no)];
+        Some(Expr::Call { name: operator::IF.to_owned(), target: None, arguments })
+    }
+
     /// `x.extract('repo:{name}:')` and `x.split(':')[1]`
     fn part(&self, expression: &Expr, found: &mut Found<'_>, may_map: bool) -> Option<Source> {
         if let Expr::Call { name, target: Some(target), arguments } = expression
@@ -117,17 +176,24 @@ impl Sources<'_> {
     }
 }
 
-/// What only changes how a value is written, or stands in where a claim is absent.
+/// What only changes how a value is written.
 fn same(expression: &Expr) -> Option<&Expr> {
     match expression {
         Expr::Call { name, target: Some(target), arguments } if arguments.is_empty() => {
-            ["lowerAscii", "upperAscii"].contains(&name.as_str()).then_some(target)
+            is_folding(name).then_some(target)
         }
         Expr::Call { name, target: None, arguments } => match arguments.as_slice() {
             [one] if name == "string" || name == "dyn" => Some(one),
-            [Expr::Field { is_test: true, .. }, one, Expr::Literal(_)] if name == operator::IF => Some(one),
             _ => None,
         },
         _ => None,
     }
+}
+
+fn is_folding(method: &str) -> bool {
+    ["lowerAscii", "upperAscii"].contains(&method)
+}
+
+fn is_choice(expression: &Expr) -> bool {
+    matches!(expression.as_operator(), Some((operator::IF, [_, _, _])))
 }

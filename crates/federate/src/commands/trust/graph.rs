@@ -138,10 +138,11 @@ fn of_files(arguments: &Arguments) -> Result<Graph, Failure> {
         match input::documents(path, arguments.cloud.as_deref()) {
             Ok((_, documents)) => {
                 for located in documents {
-                    let ways = ways::of_document(located.document.as_ref());
-                    let home = Home::of_file(&file, &located);
-                    let principal = graph.principal(home, &file);
-                    graph.add(principal, &file, ways, true);
+                    for (label, ways) in ways::of_document(located.document.as_ref()).by_principal() {
+                        let home = label.map_or_else(|| Home::of_file(&file, &located), Home::from);
+                        let principal = graph.principal(home, &file);
+                        graph.add(principal, &file, ways, true);
+                    }
                 }
             }
             Err(errors) => failures.push(errors.into()),

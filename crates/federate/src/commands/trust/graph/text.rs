@@ -110,7 +110,7 @@ pub(super) fn some<'a>(texts: impl ExactSizeIterator<Item = &'a String>) -> Stri
     shown.join(", ")
 }
 
-/// `2 issuers, 3 workloads, 4 principals in 2 accounts or tenants`.
+/// `2 issuers, 3 workloads, 4 principals in 2 accounts, tenants or projects`.
 pub(super) fn summary(graph: &Graph) -> String {
     let count = |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
     let principals =
@@ -121,7 +121,11 @@ pub(super) fn summary(graph: &Graph) -> String {
         count(graph.issuers.len(), "issuer"),
         count(graph.workloads.len(), "workload"),
         count(principals.sum(), "principal"),
-        if places == 1 { "1 account or tenant".to_owned() } else { format!("{places} accounts or tenants") },
+        if places == 1 {
+            "1 account, tenant or project".to_owned()
+        } else {
+            format!("{places} accounts, tenants or projects")
+        },
     );
     let worst = graph.worst().map(Mark::word);
     text.push_str(&worst.map_or_else(|| "; nothing found".to_owned(), |worst| format!("; the worst: {worst}")));

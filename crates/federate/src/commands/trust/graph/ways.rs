@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use federate_core::{Audiences, ClaimPattern, Claims};
+use federate_core::{Audiences, ClaimPattern, Claims, PrincipalLabel};
 use federate_trust::{Check, Effect, Finding, Grant, Job, Pin, Provider, TrustDocument, Verdict};
 use serde_json::{Map, Value as Json};
 
@@ -34,6 +34,25 @@ pub(super) struct Way {
 pub(super) struct Ways {
     pub(super) ways: Vec<Way>,
     pub(super) findings: Vec<Finding>,
+}
+
+impl Ways {
+    /// The ways to each principal that the configuration leads to; `None` is the one that it belongs to. What is wrong
+    /// with the configuration as a whole is so for all of them.
+    pub(super) fn by_principal(self) -> Vec<(Option<PrincipalLabel>, Self)> {
+        let mut all: Vec<(Option<PrincipalLabel>, Self)> = Vec::new();
+        for way in self.ways {
+            let at = all.iter().position(|(label, _)| *label == way.grant.becomes).unwrap_or_else(|| {
+                all.push((way.grant.becomes.clone(), Self { findings: self.findings.clone(), ..Self::default() }));
+                all.len() - 1
+            });
+            all[at].1.ways.push(way);
+        }
+        if all.is_empty() {
+            all.push((None, Self { findings: self.findings, ..Self::default() }));
+        }
+        all
+    }
 }
 
 /// The ways that a bare configuration opens.
