@@ -31,7 +31,7 @@ impl Status {
 /// One line of the report.
 #[derive(Clone, Debug)]
 pub(super) struct Check {
-    /// Stable, see [`super::IDS`].
+    /// Stable, listed in `docs/doctor.md`.
     pub(super) id: &'static str,
     /// The target, where it is about one alone.
     pub(super) target: Option<String>,
