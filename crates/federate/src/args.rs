@@ -6,15 +6,20 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use federate_core::{Error, HumanDuration, codes};
 
-use crate::formats::Format;
 use crate::report::{Failure, Output};
 
+mod child;
 mod clients;
 mod each;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 mod trust;
 
+pub(crate) use child::{Env, Exec, Preparation, Serve};
 pub(crate) use clients::{AwsConfig, CacheCommand, Change, CredentialProcess, Keep, KubeToken, Kubeconfig};
 pub(crate) use each::{Each, Grouping};
+#[cfg(feature = "sandbox")]
+pub(crate) use sandbox::Sandbox;
 pub(crate) use trust::{Explain, Generate, Graph, GraphFormat, Level, Lint, Trust, TrustTest};
 
 /// A CI job becomes someone in a cloud, without a stored key.
@@ -162,83 +167,6 @@ pub(crate) enum ReferencePage {
     Profiles,
 }
 
-/// How a child is prepared.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct Preparation {
-    /// Keep variables that outrank or contradict the new credentials.
-    #[arg(long, env = "FEDERATE_KEEP_ENV")]
-    pub(crate) keep_env: bool,
-    /// Also take the job's own identity (ID tokens, token request URL) away from the command.
-    #[arg(long, env = "FEDERATE_ISOLATE")]
-    pub(crate) isolate: bool,
-    /// Log the az CLI in as well, under a private AZURE_CONFIG_DIR.
-    #[arg(long, env = "FEDERATE_AZ_LOGIN")]
-    pub(crate) az_login: bool,
-}
-
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct Exec {
-    #[command(flatten)]
-    pub(crate) targets: Targets,
-    #[command(flatten)]
-    pub(crate) preparation: Preparation,
-    /// Hand the credentials over by an endpoint on loopback that keeps them fresh while the command runs.
-    #[arg(long, env = "FEDERATE_SERVE")]
-    pub(crate) serve: bool,
-    /// How long the command will take: where the credentials would end before it, an endpoint keeps them fresh.
-    #[arg(long, env = "FEDERATE_EXPECT_DURATION", value_name = "DURATION")]
-    pub(crate) expect_duration: Option<HumanDuration>,
-    /// The command and its arguments; no shell is involved.
-    #[arg(last = true, required = true, value_name = "CMD")]
-    pub(crate) command: Vec<OsString>,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Env {
-    #[command(flatten)]
-    pub(crate) targets: Targets,
-    /// For which shell or CI system.
-    #[arg(short, long, env = "FEDERATE_FORMAT", value_enum, default_value_t, value_name = "FORMAT")]
-    pub(crate) format: Format,
-    /// Append to the CI's own file ($GITHUB_ENV, $BASH_ENV) instead of printing.
-    #[arg(long, env = "FEDERATE_WRITE")]
-    pub(crate) write: bool,
-    /// Where to keep the ID token for SDKs that read a token file; it stays there afterwards.
-    #[arg(long, env = "FEDERATE_TOKEN_FILE", value_name = "PATH")]
-    pub(crate) token_file: Option<PathBuf>,
-    /// Put secrets into a dotenv artifact (`-f gitlab`), which others can download.
-    #[arg(long, env = "FEDERATE_ALLOW_ARTIFACT_SECRETS")]
-    pub(crate) allow_artifact_secrets: bool,
-}
-
-/// An endpoint without a child.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Serve {
-    #[command(flatten)]
-    pub(crate) targets: Targets,
-    /// For which shell or CI system the variables are printed.
-    #[arg(short, long, env = "FEDERATE_FORMAT", value_enum, default_value_t, value_name = "FORMAT")]
-    pub(crate) format: Format,
-    /// Append the variables to the CI's own file ($GITHUB_ENV, $BASH_ENV) instead of printing them.
-    #[arg(long, env = "FEDERATE_WRITE")]
-    pub(crate) write: bool,
-    /// Hand out neither ID tokens in files nor anything else that leads to the job's own identity.
-    #[arg(long, env = "FEDERATE_ISOLATE")]
-    pub(crate) isolate: bool,
-    /// Log the az CLI in as well, under a private AZURE_CONFIG_DIR.
-    #[arg(long, env = "FEDERATE_AZ_LOGIN")]
-    pub(crate) az_login: bool,
-    /// End once nobody has asked for this long.
-    #[arg(long, env = "FEDERATE_IDLE_EXIT", value_name = "DURATION")]
-    pub(crate) idle_exit: Option<HumanDuration>,
-    /// Keep the process's id in this file while it serves.
-    #[arg(long, env = "FEDERATE_PID_FILE", value_name = "PATH")]
-    pub(crate) pid_file: Option<PathBuf>,
-    /// Write a line to this file descriptor once requests are answered; systemd is told by itself ($NOTIFY_SOCKET).
-    #[arg(long, env = "FEDERATE_READY_FD", value_name = "N")]
-    pub(crate) ready_fd: Option<u32>,
-}
-
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Doctor {
     #[command(flatten)]
@@ -284,50 +212,6 @@ pub(crate) enum Profile {
     Validate,
     /// Print the JSON Schema of a layer file.
     Schema,
-}
-
-#[cfg(feature = "sandbox")]
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Sandbox {
-    /// Which CI system's job to play.
-    #[arg(long, env = "FEDERATE_CI", value_name = "NAME", default_value = "gitlab")]
-    pub(crate) ci: String,
-    /// Change one claim of the job's tokens: `ref=feature`, `environment=production`.
-    #[arg(long, env = "FEDERATE_CLAIM", value_delimiter = '\n', value_name = "KEY=VALUE")]
-    pub(crate) claim: Vec<String>,
-    /// Let this trust configuration decide about a target, as the cloud would: `aws=trust/deploy.json`.
-    #[arg(long, env = "FEDERATE_TRUST", value_delimiter = '\n', value_name = "TARGET=FILE")]
-    pub(crate) trust: Vec<String>,
-    /// Let the clouds throttle this part of the calls: `0.5` every other one.
-    #[arg(long, env = "FEDERATE_THROTTLE", value_name = "FRACTION", default_value_t = 0.0, value_parser = fraction)]
-    pub(crate) throttle: f64,
-    /// Show a guided run of the main job, step by step, and end.
-    #[arg(long, env = "FEDERATE_TOUR", conflicts_with = "command")]
-    pub(crate) tour: bool,
-    /// Let credentials live no longer than this, to see how they are renewed: `3s`.
-    #[arg(long, env = "FEDERATE_CREDENTIAL_LIFETIME", value_name = "DURATION")]
-    pub(crate) credential_lifetime: Option<HumanDuration>,
-    /// Let the job's ID tokens live for so long: `10s`.
-    #[arg(long, env = "FEDERATE_TOKEN_LIFETIME", value_name = "DURATION")]
-    pub(crate) token_lifetime: Option<HumanDuration>,
-    /// Listen here; 0 takes a free port.
-    #[arg(long, env = "FEDERATE_PORT", default_value_t = 0)]
-    pub(crate) port: u16,
-    /// How to print the environment when there is no command.
-    #[arg(short, long, env = "FEDERATE_FORMAT", value_enum, default_value_t, value_name = "FORMAT")]
-    pub(crate) format: Format,
-    /// The command to run as the job; without one, serve until interrupted.
-    #[arg(last = true, value_name = "CMD")]
-    pub(crate) command: Vec<OsString>,
-}
-
-/// A part of a whole.
-#[cfg(feature = "sandbox")]
-fn fraction(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(part) if (0.0..=1.0).contains(&part) => Ok(part),
-        _ => Err("write a number from 0 to 1, like 0.5".to_owned()),
-    }
 }
 
 /// Why the command line was not taken.
