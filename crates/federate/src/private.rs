@@ -19,10 +19,9 @@ pub(crate) struct PrivateDirectory {
 }
 
 impl PrivateDirectory {
-    /// Sweeps what killed processes left, and makes a new directory.
+    /// Makes a new directory.
     pub(crate) fn create(env: &Env) -> io::Result<Self> {
         let root = root(env)?;
-        sweep(&root);
         let path = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(fs::Permissions::from_mode(0o700))
@@ -61,8 +60,19 @@ impl Drop for PrivateDirectory {
     }
 }
 
+/// Is there a file here, or nothing? A rename would put a file in the place of a device or a pipe.
+pub(crate) fn replaceable(path: &Path) -> io::Result<()> {
+    // What a process has open looks like a link: /dev/stdout.
+    let is_open_file = fs::read_link(path).is_ok_and(|to| to.starts_with("/proc"));
+    if is_open_file || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file, so it cannot be replaced"));
+    }
+    Ok(())
+}
+
 /// Writes a file that only this user can read, replacing what was there in one step.
 pub(crate) fn write_private(path: &Path, content: &Secret) -> io::Result<()> {
+    replaceable(path)?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".federate-").tempfile_in(parent)?;
     file.write_all(content.reveal().as_bytes())?;
@@ -71,15 +81,28 @@ pub(crate) fn write_private(path: &Path, content: &Secret) -> io::Result<()> {
     Ok(())
 }
 
+/// Could [`write_private`] write it?
+pub(crate) fn can_be_written(path: &Path) -> io::Result<()> {
+    replaceable(path)?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // The library's own text names a file that nobody knows.
+    let tried = tempfile::Builder::new().prefix(".federate-").tempfile_in(parent);
+    tried.map(drop).map_err(|error| error.kind().into())
+}
+
 /// Where everything of this user's that others may not read lies while it is needed.
 pub(crate) fn root(env: &Env) -> io::Result<PathBuf> {
-    let uid = rustix::process::geteuid().as_raw();
-    let root = match env.get("XDG_RUNTIME_DIR").map(Path::new).filter(|path| path.is_dir()) {
-        Some(runtime) => runtime.join("federate"),
-        None => Path::new(env.get("TMPDIR").unwrap_or("/tmp")).join(format!("federate-{uid}")),
-    };
+    let root = root_path(env);
     own_directory(&root)?;
     Ok(root)
+}
+
+fn root_path(env: &Env) -> PathBuf {
+    let uid = rustix::process::geteuid().as_raw();
+    match env.get("XDG_RUNTIME_DIR").map(Path::new).filter(|path| path.is_dir()) {
+        Some(runtime) => runtime.join("federate"),
+        None => Path::new(env.get("TMPDIR").unwrap_or("/tmp")).join(format!("federate-{uid}")),
+    }
 }
 
 /// Makes a directory that only this user can enter; one that is there already has to be that.
@@ -88,6 +111,10 @@ pub(crate) fn own_directory(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
+    is_own(path)
+}
+
+fn is_own(path: &Path) -> io::Result<()> {
     let metadata = fs::symlink_metadata(path)?;
     let uid = rustix::process::geteuid().as_raw();
     if !metadata.is_dir() || metadata.uid() != uid || metadata.mode() & 0o077 != 0 {
@@ -97,7 +124,12 @@ pub(crate) fn own_directory(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn sweep(root: &Path) {
+/// Removes what killed processes left, if they left anything.
+pub(crate) fn sweep(env: &Env) {
+    let root = root_path(env);
+    if is_own(&root).is_err() {
+        return;
+    }
     let Ok(entries) = fs::read_dir(root) else { return };
     for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
         let path = entry.path();
@@ -132,13 +164,29 @@ mod tests {
     }
 
     #[test]
+    fn a_device_or_a_pipe_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+        std::os::unix::fs::symlink("/dev/null", path("link")).unwrap();
+        std::os::unix::fs::symlink("/proc/self/fd/1", path("stdout")).unwrap();
+        for special in ["socket", "link", "stdout", "."] {
+            let before = fs::symlink_metadata(path(special)).unwrap().ino();
+            assert!(write_private(&path(special), &Secret::new("x")).is_err(), "{special}");
+            assert!(can_be_written(&path(special)).is_err(), "{special}");
+            assert_eq!(fs::symlink_metadata(path(special)).unwrap().ino(), before, "{special}");
+        }
+        assert!(replaceable(&path("none")).is_ok() && write_private(&path("none"), &Secret::new("x")).is_ok());
+    }
+
+    #[test]
     fn what_a_killed_process_left_is_swept_and_what_lives_is_not() {
         let runtime = tempfile::tempdir().unwrap();
         let living = PrivateDirectory::create(&env(runtime.path())).unwrap();
         let dead = runtime.path().join("federate").join("run-dead");
         fs::create_dir(&dead).unwrap();
         fs::write(dead.join(LOCK), "").unwrap();
-        let _next = PrivateDirectory::create(&env(runtime.path())).unwrap();
+        sweep(&env(runtime.path()));
         assert!(living.path().exists() && !dead.exists());
     }
 
@@ -150,5 +198,10 @@ mod tests {
         fs::create_dir(&root).unwrap();
         fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
         assert!(PrivateDirectory::create(&env(runtime.path())).is_err());
+        let dead = root.join("run-dead");
+        fs::create_dir(&dead).unwrap();
+        fs::write(dead.join(LOCK), "").unwrap();
+        sweep(&env(runtime.path()));
+        assert!(dead.exists(), "whose it is, is not known");
     }
 }
