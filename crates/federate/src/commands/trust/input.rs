@@ -71,6 +71,17 @@ pub(super) fn documents(path: &Path, cloud: Option<&str>) -> Result<(Source, Vec
     }
     // A plan or state says all there is to say; that no role is in it is no mistake.
     if found.is_empty() && federate_trust::terraform::resources(&source.value).is_none() {
+        let mut others = trust_models().iter().filter(|model| cloud.is_some_and(|cloud| model.kind() != cloud));
+        let other = others.find(|model| model.documents(&source.value).is_ok_and(|found| !found.is_empty()));
+        if let (Some(cloud), Some(other)) = (cloud, other) {
+            let message =
+                format!("{} holds no trust configuration of {cloud}, but one of {}", path.display(), other.kind());
+            return Err(vec![
+                Error::new(&TRUST_DOCUMENT, message)
+                    .with_help(format!("give a file of {cloud}, or judge this one as {}", other.kind()))
+                    .with_origin(path.display().to_string()),
+            ]);
+        }
         return Err(vec![Error::new(&TRUST_DOCUMENT, format!("{} holds no trust configuration", path.display()))
             .with_help("for AWS give a role's trust policy or what `aws iam get-role` prints; for Azure what `az ad app federated-credential list` or `az identity federated-credential list` prints; for Google Cloud what `gcloud iam workload-identity-pools providers describe` or `list` prints with --format=json; or a template, plan or state that holds one")
             .with_origin(path.display().to_string())]);
@@ -78,24 +89,47 @@ pub(super) fn documents(path: &Path, cloud: Option<&str>) -> Result<(Source, Vec
     Ok((source, found))
 }
 
+/// A path as people write it here: from the working directory where it is below it, and without `..`.
+pub(crate) fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let real = path.canonicalize().ok();
+    let real_here = here.canonicalize().unwrap_or_else(|_| here.clone());
+    let below = real.as_deref().and_then(|path| path.strip_prefix(&real_here).ok());
+    below.unwrap_or_else(|| path.strip_prefix(&here).unwrap_or(path)).display().to_string()
+}
+
 /// The one trust configuration in a file; `only` chooses among several. `how` says how to choose.
 pub(crate) fn document(path: &Path, cloud: Option<&str>, only: Option<&str>, how: &str) -> Result<Located, Vec<Error>> {
     let (_, mut found) = documents(path, cloud)?;
+    let all: Vec<String> =
+        found.iter().map(|located| located.place.clone()).filter(|place| !place.is_empty()).collect();
     if let Some(only) = only {
         found.retain(|located| located.place.contains(only));
     }
     if found.len() == 1 {
         return Ok(found.remove(0));
     }
-    let places: Vec<&str> = found.iter().map(|located| located.place.as_str()).collect();
+    let places: Vec<&str> =
+        found.iter().map(|located| located.place.as_str()).filter(|place| !place.is_empty()).collect();
     let error = match only {
-        Some(only) if places.is_empty() => {
-            Error::new(&TRUST_DOCUMENT, format!("no trust configuration in {} is named `{only}`", path.display()))
+        Some(only) if found.is_empty() => unnamed(path, only, &all),
+        _ if found.is_empty() => {
+            Error::new(&TRUST_DOCUMENT, format!("{} holds no trust configuration", path.display()))
         }
-        _ => Error::new(&TRUST_DOCUMENT, format!("{} holds {} trust configurations", path.display(), places.len()))
+        _ if places.is_empty() => {
+            Error::new(&TRUST_DOCUMENT, format!("{} holds {} trust configurations", path.display(), found.len()))
+                .with_help("none of them has a name to choose it by: put each into a file of its own")
+        }
+        _ => Error::new(&TRUST_DOCUMENT, format!("{} holds {} trust configurations", path.display(), found.len()))
             .with_help(format!("choose one with {how}: {}", places.join("; "))),
     };
-    Err(vec![error])
+    Err(vec![error.with_origin(path.display().to_string())])
+}
+
+/// Nothing in the file is called like `only`.
+pub(super) fn unnamed(path: &Path, only: &str, there: &[String]) -> Error {
+    let error = Error::new(&TRUST_DOCUMENT, format!("no trust configuration in {} is named `{only}`", path.display()));
+    if there.is_empty() { error } else { error.with_help(format!("there are {}", there.join("; "))) }
 }
 
 /// A payload: a token's claims, what `federate token -o json` prints, or the token itself.

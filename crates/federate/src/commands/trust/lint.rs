@@ -95,7 +95,9 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
         Output::Text => kept.iter().map(text).collect(),
     };
     written(print_styled(&text))?;
-    start.stderr.note(&format!("{} findings, {left_out} left out, in {} files", kept.len(), subjects.len()));
+    let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let (findings, files) = (count(kept.len(), "finding"), count(subjects.len(), "file"));
+    start.stderr.note(&format!("{findings}, {left_out} left out, in {files}"));
     known.extend(ignored);
     let misspelt: Vec<String> = known.into_iter().filter_map(|id| unknown_rule(&id)).collect();
     for warning in &misspelt {
@@ -119,14 +121,30 @@ struct Seen {
 
 fn look(subject: &Subject) -> Result<Seen, Vec<Error>> {
     let (source, mut documents) = input::documents(&subject.path, subject.cloud.as_deref())?;
-    documents.retain(|located| subject.only.as_ref().is_none_or(|only| located.place.contains(only.as_str())));
+    if let Some(only) = &subject.only {
+        let all: Vec<String> =
+            documents.iter().map(|located| located.place.clone()).filter(|place| !place.is_empty()).collect();
+        documents.retain(|located| located.place.contains(only.as_str()));
+        if documents.is_empty() {
+            let error = input::unnamed(&subject.path, only, &all);
+            return Err(vec![match &subject.target {
+                Some(target) => error.with_setting(format!("targets.{target}.trust.only")),
+                None => error,
+            }]);
+        }
+    }
     let name = |id: &str| match &subject.target {
         Some(target) => format!("targets.{target}.trust.ignore.{id}"),
         None => format!("--ignore {id}"),
     };
     let mut unused: BTreeSet<&str> = subject.ignore.iter().map(String::as_str).collect();
     let mut seen = Seen { found: Vec::new(), left_out: 0, unused: Vec::new(), unknown: Vec::new() };
-    let file = if subject.path == Path::new("-") { "stdin".to_owned() } else { subject.path.display().to_string() };
+    let file = match &subject.target {
+        _ if subject.path == Path::new("-") => "stdin".to_owned(),
+        // The loader has made it absolute.
+        Some(_) => input::shown(&subject.path),
+        None => subject.path.display().to_string(),
+    };
     for located in documents {
         seen.unknown.extend(located.document.unknown().into_iter().map(|unknown| format!("{file}: {unknown}")));
         for mut finding in located.document.lint() {

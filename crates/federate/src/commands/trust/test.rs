@@ -103,7 +103,7 @@ fn of_targets(start: &Start, arguments: &args::TrustTest, shared: &[Case]) -> Re
                 &TRUST_DOCUMENT,
                 format!("target {name} says nothing of its trust, so there is nothing to test"),
             )
-            .with_help(format!("add `policy = \"trust/{name}.json\"` or an `allow` list to [targets.{name}.trust]"))
+            .with_help(format!("add `policy = \"trust/{name}.json\"` or an `allow` list to [targets.{name}.trust], or choose other targets with -t"))
             .into());
         }
         for (index, test) in tests.iter().enumerate() {
