@@ -17,6 +17,13 @@ fn credential() -> Value {
     json!([{"name": "main", "issuer": "https://gitlab.com", "subject": "s", "audiences": ["api://AzureADTokenExchange"]}])
 }
 
+const PROVIDER: &str = r#"{
+  "name": "projects/1/locations/global/workloadIdentityPools/ci/providers/gitlab",
+  "oidc": {"issuerUri": "https://gitlab.com", "allowedAudiences": ["a"]},
+  "attributeMapping": {"google.subject": "assertion.sub"},
+  "attributeCondition": "assertion.sub.startWith('project_path:')"
+}"#;
+
 fn workshop(files: &[(&str, &str)]) -> Workshop {
     let workshop = Workshop::new();
     std::fs::write(workshop.path("project/c.json"), gitlab_claims().to_string()).unwrap();
@@ -77,8 +84,14 @@ fn a_name_that_is_not_there_comes_with_those_that_are() {
         "[targets.aws]\ntype = \"aws\"\nrole_arn = \"arn:aws:iam::111122223333:role/one\"\nregion = \"eu-west-1\"\n\
          [targets.aws.trust]\npolicy = \"../roles.json\"\nonly = \"three\"\n",
     );
+    for command in [&["trust", "lint"][..], &["trust", "explain", "--claims", "c.json", "-t", "aws"]] {
+        let done = workshop.run_quietly(command);
+        assert!(done.code == 2 && done.stderr.contains("there are role one; role two"), "{}", done.stderr);
+        assert!(done.stderr.contains("where: profiles/base.toml:"), "{}", done.stderr);
+    }
+    std::fs::remove_file(workshop.path("project/roles.json")).unwrap();
     let done = workshop.run_quietly(&["trust", "lint"]);
-    assert!(done.code == 2 && done.stderr.contains("there are role one; role two"), "{}", done.stderr);
+    assert!(done.code == 2 && done.stderr.contains("where: profiles/base.toml:6"), "{}", done.stderr);
 }
 
 #[test]
@@ -104,6 +117,17 @@ fn what_is_missing_is_asked_for() {
     let workshop = workshop(&[("p.json", &policy().to_string()), ("nobody.json", "{}")]);
     let done = workshop.run_quietly(&["trust", "explain", "--policy", "p.json", "--claims", "nobody.json"]);
     assert!(done.code == 1 && done.stdout.contains("the claims have no `iss`"), "{}", done.stdout);
+    let (credentials, provider) = (credential().to_string(), PROVIDER);
+    for policy in [credentials.as_str(), provider] {
+        std::fs::write(workshop.path("project/other.json"), policy).unwrap();
+        let done = workshop.run_quietly(&["trust", "explain", "--policy", "other.json", "--claims", "nobody.json"]);
+        assert!(done.code == 1 && done.stdout.contains("the claims have no `iss`"), "{}", done.stdout);
+        assert!(!done.stdout.contains("but:"), "{}", done.stdout);
+    }
+    let done = workshop.run_quietly(&["trust", "explain", "--policy", "other.json", "--claims", "c.json"]);
+    if cfg!(feature = "cel") {
+        assert!(done.stdout.contains("did you mean `startsWith()`?"), "{}", done.stdout);
+    }
     let done = workshop.run_quietly(&["trust", "explain", "--policy", "p.json"]);
     assert!(done.code == 3 && done.stderr.contains("--claims FILE"), "{}", done.stderr);
     let done = workshop.run_quietly(&["trust", "graph"]);

@@ -15,7 +15,7 @@ use crate::args::{Level, Lint};
 use crate::commands::written;
 use crate::registry::trust_models;
 use crate::report::{Failure, Output, pretty, print_styled};
-use crate::setup::Start;
+use crate::setup::{Start, located};
 
 /// A finding and where it is.
 pub(crate) struct InFile {
@@ -42,9 +42,19 @@ struct Subject {
     target: Option<String>,
 }
 
+impl Subject {
+    /// An error with the setting that led to it.
+    fn named(&self, error: Error) -> Error {
+        match (&self.target, error.setting()) {
+            (Some(target), None) => error.with_setting(format!("targets.{target}.trust.policy")),
+            _ => error,
+        }
+    }
+}
+
 pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
     let ignored = ignored(arguments)?;
-    let subjects = subjects(start, arguments)?;
+    let (profile, subjects) = subjects(start, arguments)?;
     let mut found = Vec::new();
     let mut failures: Vec<Failure> = Vec::new();
     let mut unused: BTreeSet<String> = ignored.iter().map(|id| format!("--ignore {id}")).collect();
@@ -62,7 +72,10 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
                 }
             }
             // The other files are looked at all the same; every problem is reported in one go.
-            Err(errors) => failures.push(errors.into()),
+            Err(errors) => failures.push(match &profile {
+                Some(profile) => located(profile, errors.into_iter().map(|error| subject.named(error)).collect()),
+                None => errors.into(),
+            }),
         }
     }
     if let Some(failure) = Failure::joined(failures) {
@@ -184,7 +197,7 @@ fn subject(profile: &Profile, target: &str) -> Option<Subject> {
 }
 
 /// The files named, else those that the profile's targets name.
-fn subjects(start: &Start, arguments: &Lint) -> Result<Vec<Subject>, Failure> {
+fn subjects(start: &Start, arguments: &Lint) -> Result<(Option<Profile>, Vec<Subject>), Failure> {
     if !arguments.files.is_empty() {
         let given = |path: &PathBuf| Subject {
             path: path.clone(),
@@ -193,7 +206,7 @@ fn subjects(start: &Start, arguments: &Lint) -> Result<Vec<Subject>, Failure> {
             ignore: BTreeSet::new(),
             target: None,
         };
-        return Ok(arguments.files.iter().map(given).collect());
+        return Ok((None, arguments.files.iter().map(given).collect()));
     }
     let profile = start.load(&[])?;
     let names = if arguments.targets.target.is_empty() {
@@ -207,7 +220,7 @@ fn subjects(start: &Start, arguments: &Lint) -> Result<Vec<Subject>, Failure> {
             .with_help("name a file, or add `policy = \"trust/deploy.json\"` to [targets.NAME.trust]")
             .into());
     }
-    Ok(subjects)
+    Ok((Some(profile), subjects))
 }
 
 /// What to say of an id that no rule has.
