@@ -130,6 +130,13 @@ fn what_is_missing_is_asked_for() {
     }
     let done = workshop.run_quietly(&["trust", "explain", "--policy", "p.json"]);
     assert!(done.code == 3 && done.stderr.contains("--claims FILE"), "{}", done.stderr);
+    let done = workshop.run_quietly(&["trust", "explain", "-t", "prod", "--claims", "c.json"]);
+    assert!(done.code == 2 && done.stderr.contains("matches `prod`"), "{}", done.stderr);
+    let report = ["trust", "test", "--policy", "p.json", "--claims-dir", "claims", "--junit", "-"];
+    let done = workshop.run_quietly(&report);
+    assert!(done.code == 2 && done.stderr.contains("--junit"), "{}", done.stderr);
+    let done = workshop.run_quietly(&["sandbox", "--trust", "aws=p.json", "--", "true"]);
+    assert!(done.code == 125 && done.stderr.contains("no profile here has any target"), "{}", done.stderr);
     let done = workshop.run_quietly(&["trust", "graph"]);
     assert!(done.code == 0 && done.stderr.contains("nothing to draw"), "{}", done.stderr);
     let more = ["--action", "sts:TagSession"];

@@ -27,7 +27,10 @@ pub(super) async fn run(start: &Start, arguments: Explain) -> Result<u8, Failure
     if arguments.policy.as_deref() == Some(stdin) && arguments.claims.as_deref() == Some(stdin) {
         return Err(Error::new(&codes::USAGE, "stdin is either the policy or the claims").into());
     }
-    if arguments.policy.is_none() && (arguments.cloud.is_some() || start.load(&[])?.target_names().is_empty()) {
+    let has_no_target = || -> Result<bool, Failure> {
+        Ok(arguments.targets.target.is_empty() && start.load(&[])?.target_names().is_empty())
+    };
+    if arguments.policy.is_none() && (arguments.cloud.is_some() || has_no_target()?) {
         let claims = match given_claims(start, &arguments)? {
             Some(claims) => claims,
             None => own_claims(start, &arguments).await?,
