@@ -30,4 +30,5 @@ mod trust_gcp;
 mod trust_generate;
 mod trust_graph;
 mod trust_input;
+mod trust_mistakes;
 mod trust_profile;

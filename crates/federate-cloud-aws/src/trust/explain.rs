@@ -6,7 +6,7 @@ use federate_core::Claims;
 use federate_trust::{Check, Effect, Glob, Job, Provider, StatementVerdict, Verdict, immutable_form, risk};
 
 use super::operator::{Base, Operand, Set};
-use super::policy::Condition;
+use super::policy::{Condition, EXCHANGE};
 use super::request::Request;
 use super::template;
 use crate::visible;
@@ -125,6 +125,13 @@ pub(super) fn add_fix(verdict: &mut Verdict, request: &Request, job: &Job) {
         .filter(|statement| distance(statement) < 100);
     let subject = job.claims.subject().unwrap_or_default();
     let Some(nearest) = nearest else {
+        if request.provider.is_empty() {
+            verdict.fix = Some(
+                "the claims have no `iss`, and no provider is trusted without it: give the whole payload of the token"
+                    .to_owned(),
+            );
+            return;
+        }
         let audience = request.values(&format!("{}:aud", request.provider)).and_then(|values| values.first());
         let mut condition = serde_json::json!({ format!("{}:sub", request.provider): subject });
         if let Some(audience) = audience {
@@ -134,7 +141,7 @@ pub(super) fn add_fix(verdict: &mut Verdict, request: &Request, job: &Job) {
             "no statement trusts the provider `{}`: add one with Principal {{\"Federated\": \"arn:aws:iam::ACCOUNT:oidc-provider/{}\"}} and Condition {{\"StringEquals\": {condition}}}",
             request.provider, request.provider
         ));
-        verdict.warning = Some("that lets in a whole new issuer's job; make sure that it is yours".to_owned());
+        verdict.warning = Some("that lets in a whole new issuer's jobs; make sure that it is yours".to_owned());
         return;
     };
     let changes: Vec<String> = nearest.failed().map(|check| change(check, request)).collect();
@@ -145,11 +152,14 @@ pub(super) fn add_fix(verdict: &mut Verdict, request: &Request, job: &Job) {
 fn change(check: &Check, request: &Request) -> String {
     let Check { key, operator, .. } = check;
     if key == "Action" {
-        let asked = request.actions.join("`, `");
+        let is_named = |action: &str| check.expected.iter().any(|named| named.eq_ignore_ascii_case(action));
+        let missing: Vec<&str> = request.actions.iter().map(String::as_str).filter(|one| !is_named(one)).collect();
         return if operator == "NotAction" {
-            format!("take `{asked}` out of NotAction")
+            format!("take `{}` out of NotAction", request.actions.join("`, `"))
+        } else if is_named(EXCHANGE) && !missing.is_empty() {
+            format!("add `{}` to Action", missing.join("`, `"))
         } else {
-            format!("let Action be `{asked}`")
+            format!("let Action be `{}`", request.actions.join("`, `"))
         };
     }
     if check.operator == "known" {

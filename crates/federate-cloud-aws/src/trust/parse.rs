@@ -22,9 +22,12 @@ const STATEMENT_KEYS: [&str; 10] = [
     "Condition",
     "Comment",
 ];
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
+const PRINCIPAL_TYPES: [&str; 4] = ["AWS", "Federated", "Service", "CanonicalUser"];
 
 fn bad(what: impl Into<String>, place: &str) -> Error {
-    Error::new(&TRUST_DOCUMENT, what).with_setting(place)
+    let error = Error::new(&TRUST_DOCUMENT, what);
+    if place.is_empty() { error } else { error.with_setting(place) }
 }
 
 /// Reads a policy: an object, or a string that holds one as JSON, URL-encoded or not, as the IAM API returns it.
@@ -109,6 +112,7 @@ fn statement(index: usize, value: &Json, path: Vec<String>, errors: &mut Vec<Err
         return None;
     };
     let negated = map.contains_key("NotPrincipal");
+    principal_types(map, &place, errors);
     let Some(principal) = map.get("Principal").or_else(|| map.get("NotPrincipal")).and_then(principal) else {
         errors.push(
             bad("the statement needs a Principal", &format!("{place}.Principal"))
@@ -136,6 +140,29 @@ fn is_partly_open(block: &Json) -> bool {
         || block.as_object().into_iter().flatten().any(|(_, tests)| {
             open_text(tests) || tests.as_object().into_iter().flatten().any(|(key, _)| template::is_open(key))
         })
+}
+
+/// IAM refuses a principal of any other type. What only the deployment knows (`Fn::If`, `Ref`) may still be one.
+fn principal_types(statement: &Map<String, Json>, place: &str, errors: &mut Vec<Error>) {
+    for element in ["Principal", "NotPrincipal"] {
+        for name in statement.get(element).and_then(Json::as_object).into_iter().flat_map(Map::keys) {
+            if PRINCIPAL_TYPES.contains(&name.as_str())
+                || name == "Ref"
+                || name.contains(':')
+                || template::is_open(name)
+            {
+                continue;
+            }
+            let help = match nearest(name, PRINCIPAL_TYPES) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}", PRINCIPAL_TYPES.join(", ")),
+            };
+            errors.push(
+                bad(format!("there is no type of principal `{name}`"), &format!("{place}.{element}.{name}"))
+                    .with_help(help),
+            );
+        }
+    }
 }
 
 fn principal(value: &Json) -> Option<Principal> {

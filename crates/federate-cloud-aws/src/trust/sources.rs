@@ -42,7 +42,12 @@ pub(super) fn documents(value: &Json) -> Result<Vec<Located>, Vec<Error>> {
 }
 
 fn of_document(value: &Json) -> Vec<Found<'_>> {
-    if value.is_string() || value.get("Statement").is_some() {
+    // Nothing else has a version like that: its Statement is missing, or misspelt.
+    let is_policy = |version: &str| matches!(version, "2012-10-17" | "2008-10-17");
+    if value.is_string()
+        || value.get("Statement").is_some()
+        || value.get("Version").and_then(Json::as_str).is_some_and(is_policy)
+    {
         return vec![Found { place: String::new(), path: Vec::new(), policy: value }];
     }
     let mut found = Vec::new();

@@ -135,6 +135,12 @@ fn distance(statement: &StatementVerdict) -> usize {
 
 fn add_fix(verdict: &mut Verdict, job: &Job) {
     let (issuer, subject) = (job.claims.issuer().unwrap_or_default(), job.claims.subject().unwrap_or_default());
+    if issuer.is_empty() {
+        verdict.fix = Some(
+            "the claims have no `iss`, and no credential is for that: give the whole payload of the token".to_owned(),
+        );
+        return;
+    }
     let nearest = verdict.statements.first();
     let fails_alone = |key: &str| nearest.filter(|one| one.failed().all(|check| check.key == key));
     if let Some(nearest) = fails_alone("audience") {

@@ -16,6 +16,12 @@ pub(super) use condition::check;
 
 /// The way in, past every stage that fails, and why one might not want it.
 pub(super) fn add_fix(verdict: &mut Verdict, fails: &[&str], provider: &Provider, principal: &Principal, job: &Job) {
+    if job.claims.issuer().is_none() {
+        verdict.fix = Some(
+            "the claims have no `iss`, and no provider is for that: give the whole payload of the token".to_owned(),
+        );
+        return;
+    }
     let changes: Vec<String> = fails.iter().map(|stage| change(stage, provider, principal, &job.claims)).collect();
     verdict.fix = Some(changes.join("; "));
     let failed: Vec<&Check> = verdict.statements.iter().flat_map(|statement| statement.failed()).collect();
@@ -30,7 +36,7 @@ fn change(ends_at: &str, provider: &Provider, principal: &Principal, token: &Cla
         stage::STATE => "enable the provider again, or use another one".to_owned(),
         stage::ISSUER => match token.issuer() {
             Some(issuer) => format!("let issuerUri be `{issuer}`, or add a provider for it"),
-            None => "the token has no `iss`: give the claims of an ID token".to_owned(),
+            None => "give the claims of an ID token".to_owned(),
         },
         stage::AUDIENCE => {
             let own = || format!("https:{}", provider.own_audience());

@@ -217,6 +217,9 @@ fn trust_files(pairs: &[String], targets: &mut [SandboxTarget]) -> Result<(), Fa
             let error = Error::new(&codes::USAGE, format!("--trust names a target `{name}` that no profile has"));
             return Err(match nearest(name, known.iter().map(String::as_str)) {
                 Some(near) => error.with_help(format!("did you mean `{near}`?")),
+                None if known.is_empty() => {
+                    error.with_help("no profile here has any target; name the folder with --profiles-dir")
+                }
                 None => error.with_help(format!("there are {}", known.into_iter().collect::<Vec<_>>().join(", "))),
             }
             .into());

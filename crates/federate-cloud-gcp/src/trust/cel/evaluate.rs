@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
+use federate_core::suggest::nearest;
+
 use super::value::Value;
 use super::{Expr, Fold, functions, operator};
 
@@ -26,7 +28,14 @@ impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MissingKey(name) => write!(out, "there is no `{name}`, which is an error and not a match"),
-            Self::Unknown(name) => write!(out, "nothing is named `{name}`"),
+            Self::Unknown(name) => {
+                write!(out, "nothing is named `{name}`")?;
+                let function = name.strip_suffix("()");
+                match function.and_then(|function| nearest(function, functions::METHODS)) {
+                    Some(near) => write!(out, ", did you mean `{near}()`?"),
+                    None => Ok(()),
+                }
+            }
             Self::Kinds(what) | Self::Other(what) => out.write_str(what),
             Self::TooMuch => out.write_str("it takes more steps or memory than a condition may"),
         }

@@ -31,7 +31,7 @@ pub(super) fn call<'a>(
     }
 }
 
-const METHODS: [&str; 10] =
+pub(super) const METHODS: [&str; 10] =
     ["contains", "startsWith", "endsWith", "matches", "size", "extract", "split", "join", "lowerAscii", "upperAscii"];
 const FUNCTIONS: [&str; 8] = ["size", "matches", "int", "uint", "double", "string", "bool", "dyn"];
 

@@ -27,7 +27,10 @@ pub(super) async fn run(start: &Start, arguments: Explain) -> Result<u8, Failure
     if arguments.policy.as_deref() == Some(stdin) && arguments.claims.as_deref() == Some(stdin) {
         return Err(Error::new(&codes::USAGE, "stdin is either the policy or the claims").into());
     }
-    if arguments.policy.is_none() && (arguments.cloud.is_some() || start.load(&[])?.target_names().is_empty()) {
+    let has_no_target = || -> Result<bool, Failure> {
+        Ok(arguments.targets.target.is_empty() && start.load(&[])?.target_names().is_empty())
+    };
+    if arguments.policy.is_none() && (arguments.cloud.is_some() || has_no_target()?) {
         let claims = match given_claims(start, &arguments)? {
             Some(claims) => claims,
             None => own_claims(start, &arguments).await?,
@@ -147,10 +150,13 @@ fn given_claims(start: &Start, arguments: &Explain) -> Result<Option<Claims>, Er
 async fn own_claims(start: &Start, arguments: &Explain) -> Result<Claims, Failure> {
     let profile = start.load(&[])?;
     let context = start.context(&profile)?;
-    let names = profile.matching(&arguments.targets.target)?;
+    // The job's token is for no target in particular where there is none.
+    let has_no_targets = arguments.targets.target.is_empty() && profile.target_names().is_empty();
+    let names = if has_no_targets { Vec::new() } else { profile.matching(&arguments.targets.target)? };
     let name = names.first().map(String::as_str);
     let identity = profile
         .identity(&context, name.and_then(|name| profile.target_identity(name)))
+        .map_err(|error| error.with_help("or judge another job's claims: --claims FILE"))
         .map_err(|error| located(&profile, vec![error]))?;
     let customary = identity.provider.customary_audience(&context);
     let audiences = match name {

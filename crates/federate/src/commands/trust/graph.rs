@@ -24,6 +24,11 @@ use model::{Graph, Home};
 
 pub(super) fn run(start: &Start, arguments: &Arguments) -> Result<u8, Failure> {
     let graph = if arguments.files.is_empty() { of_profiles(start, arguments)? } else { of_files(arguments)? };
+    if arguments.files.is_empty() && graph.is_empty() {
+        start.stderr.warn(
+            "no profile has a target, so there is nothing to draw: name a file, or another folder with --profiles-dir",
+        );
+    }
     let text = match (start.global.output, arguments.format) {
         (Output::Json, _) => pretty(&json::nodes_and_edges(&graph)),
         (_, GraphFormat::Mermaid) => {

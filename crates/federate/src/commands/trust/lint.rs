@@ -15,7 +15,7 @@ use crate::args::{Level, Lint};
 use crate::commands::written;
 use crate::registry::trust_models;
 use crate::report::{Failure, Output, pretty, print_styled};
-use crate::setup::Start;
+use crate::setup::{Start, located};
 
 /// A finding and where it is.
 pub(crate) struct InFile {
@@ -42,9 +42,19 @@ struct Subject {
     target: Option<String>,
 }
 
+impl Subject {
+    /// An error with the setting that led to it.
+    fn named(&self, error: Error) -> Error {
+        match (&self.target, error.setting()) {
+            (Some(target), None) => error.with_setting(format!("targets.{target}.trust.policy")),
+            _ => error,
+        }
+    }
+}
+
 pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
     let ignored = ignored(arguments)?;
-    let subjects = subjects(start, arguments)?;
+    let (profile, subjects) = subjects(start, arguments)?;
     let mut found = Vec::new();
     let mut failures: Vec<Failure> = Vec::new();
     let mut unused: BTreeSet<String> = ignored.iter().map(|id| format!("--ignore {id}")).collect();
@@ -62,7 +72,10 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
                 }
             }
             // The other files are looked at all the same; every problem is reported in one go.
-            Err(errors) => failures.push(errors.into()),
+            Err(errors) => failures.push(match &profile {
+                Some(profile) => located(profile, errors.into_iter().map(|error| subject.named(error)).collect()),
+                None => errors.into(),
+            }),
         }
     }
     if let Some(failure) = Failure::joined(failures) {
@@ -95,7 +108,9 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
         Output::Text => kept.iter().map(text).collect(),
     };
     written(print_styled(&text))?;
-    start.stderr.note(&format!("{} findings, {left_out} left out, in {} files", kept.len(), subjects.len()));
+    let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let (findings, files) = (count(kept.len(), "finding"), count(subjects.len(), "file"));
+    start.stderr.note(&format!("{findings}, {left_out} left out, in {files}"));
     known.extend(ignored);
     let misspelt: Vec<String> = known.into_iter().filter_map(|id| unknown_rule(&id)).collect();
     for warning in &misspelt {
@@ -119,14 +134,30 @@ struct Seen {
 
 fn look(subject: &Subject) -> Result<Seen, Vec<Error>> {
     let (source, mut documents) = input::documents(&subject.path, subject.cloud.as_deref())?;
-    documents.retain(|located| subject.only.as_ref().is_none_or(|only| located.place.contains(only.as_str())));
+    if let Some(only) = &subject.only {
+        let all: Vec<String> =
+            documents.iter().map(|located| located.place.clone()).filter(|place| !place.is_empty()).collect();
+        documents.retain(|located| located.place.contains(only.as_str()));
+        if documents.is_empty() {
+            let error = input::unnamed(&subject.path, only, &all);
+            return Err(vec![match &subject.target {
+                Some(target) => error.with_setting(format!("targets.{target}.trust.only")),
+                None => error,
+            }]);
+        }
+    }
     let name = |id: &str| match &subject.target {
         Some(target) => format!("targets.{target}.trust.ignore.{id}"),
         None => format!("--ignore {id}"),
     };
     let mut unused: BTreeSet<&str> = subject.ignore.iter().map(String::as_str).collect();
     let mut seen = Seen { found: Vec::new(), left_out: 0, unused: Vec::new(), unknown: Vec::new() };
-    let file = if subject.path == Path::new("-") { "stdin".to_owned() } else { subject.path.display().to_string() };
+    let file = match &subject.target {
+        _ if subject.path == Path::new("-") => "stdin".to_owned(),
+        // The loader has made it absolute.
+        Some(_) => input::shown(&subject.path),
+        None => subject.path.display().to_string(),
+    };
     for located in documents {
         seen.unknown.extend(located.document.unknown().into_iter().map(|unknown| format!("{file}: {unknown}")));
         for mut finding in located.document.lint() {
@@ -166,7 +197,7 @@ fn subject(profile: &Profile, target: &str) -> Option<Subject> {
 }
 
 /// The files named, else those that the profile's targets name.
-fn subjects(start: &Start, arguments: &Lint) -> Result<Vec<Subject>, Failure> {
+fn subjects(start: &Start, arguments: &Lint) -> Result<(Option<Profile>, Vec<Subject>), Failure> {
     if !arguments.files.is_empty() {
         let given = |path: &PathBuf| Subject {
             path: path.clone(),
@@ -175,7 +206,7 @@ fn subjects(start: &Start, arguments: &Lint) -> Result<Vec<Subject>, Failure> {
             ignore: BTreeSet::new(),
             target: None,
         };
-        return Ok(arguments.files.iter().map(given).collect());
+        return Ok((None, arguments.files.iter().map(given).collect()));
     }
     let profile = start.load(&[])?;
     let names = if arguments.targets.target.is_empty() {
@@ -189,7 +220,7 @@ fn subjects(start: &Start, arguments: &Lint) -> Result<Vec<Subject>, Failure> {
             .with_help("name a file, or add `policy = \"trust/deploy.json\"` to [targets.NAME.trust]")
             .into());
     }
-    Ok(subjects)
+    Ok((Some(profile), subjects))
 }
 
 /// What to say of an id that no rule has.

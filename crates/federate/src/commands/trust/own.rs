@@ -32,7 +32,7 @@ pub(crate) fn of_target(profile: &Profile, context: &Context, name: &str) -> Res
             );
             let place = |error: Error| error.with_setting(format!("targets.{name}.trust.policy"));
             let located = located.map_err(|errors| errors.into_iter().map(place).collect::<Vec<_>>())?;
-            Some((path.display().to_string(), located))
+            Some((input::shown(path), located))
         }
     };
     Ok(Trusted { entries, document })

@@ -7,6 +7,7 @@ use std::path::{Component, Path};
 use federate_trust::Severity;
 use serde_json::{Value as Json, json};
 
+use super::input;
 use super::lint::InFile;
 
 pub(super) fn report(findings: &[InFile]) -> Json {
@@ -72,6 +73,9 @@ fn artifact(file: &str) -> Json {
     let path = Path::new(file);
     let here = std::env::current_dir().unwrap_or_default();
     let path = path.strip_prefix(&here).unwrap_or(path);
+    // The forges look for the URI in the repository as it is written, and know no `..`.
+    let plain = input::shown(path);
+    let path = if path.components().any(|part| part == Component::ParentDir) { Path::new(&plain) } else { path };
     if path.is_absolute() {
         return json!({ "uri": format!("file://{}", encoded(&path.display().to_string())) });
     }

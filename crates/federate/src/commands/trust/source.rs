@@ -26,7 +26,7 @@ pub(super) struct Source {
 impl Source {
     /// Reads JSON, YAML, or the URL-encoded JSON that the IAM API itself returns.
     pub(super) fn read(path: &Path, text: String) -> Result<Self, Error> {
-        let name = if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() };
+        let name = if path == Path::new("-") { "stdin".to_owned() } else { super::input::name(path) };
         let text = match text.strip_prefix('\u{feff}') {
             Some(rest) => rest.to_owned(),
             None => text,

@@ -39,6 +39,14 @@ pub(super) struct Outcome {
 }
 
 pub(super) fn run(start: &Start, arguments: &args::TrustTest) -> Result<u8, Failure> {
+    if arguments.junit.as_deref() == Some(Path::new("-")) {
+        return Err(Error::new(
+            &codes::USAGE,
+            "--junit - is no file: stdout has the results for people, or with -o json",
+        )
+        .with_help("name a file: --junit trust.xml")
+        .into());
+    }
     let shared = match &arguments.claims_dir {
         Some(directory) => folder::cases(directory)?,
         None => Vec::new(),
@@ -103,7 +111,7 @@ fn of_targets(start: &Start, arguments: &args::TrustTest, shared: &[Case]) -> Re
                 &TRUST_DOCUMENT,
                 format!("target {name} says nothing of its trust, so there is nothing to test"),
             )
-            .with_help(format!("add `policy = \"trust/{name}.json\"` or an `allow` list to [targets.{name}.trust]"))
+            .with_help(format!("add `policy = \"trust/{name}.json\"` or an `allow` list to [targets.{name}.trust], or choose other targets with -t"))
             .into());
         }
         for (index, test) in tests.iter().enumerate() {

@@ -138,6 +138,11 @@ impl Home {
 }
 
 impl Graph {
+    /// Is nobody in it, and nothing to become?
+    pub(super) fn is_empty(&self) -> bool {
+        self.principals.is_empty()
+    }
+
     /// The index behind this key, made where it is new.
     fn index(&mut self, key: &str, make: impl FnOnce(&mut Self) -> usize) -> usize {
         if let Some(index) = self.known.get(key) {

@@ -30,7 +30,14 @@ impl Lines {
                 rest.strip_prefix(name).is_some_and(|behind| behind.is_empty() || behind.starts_with(['.', '[', ']']))
             };
             let longest = at.below.iter().filter(|(name, _)| !name.is_empty() && fits(name));
-            let Some((name, below)) = longest.max_by_key(|(name, _)| name.len()) else { return Some(at.line) };
+            let Some((name, below)) = longest.max_by_key(|(name, _)| name.len()) else {
+                // A list of one may stand there without its brackets.
+                match rest.strip_prefix("0]") {
+                    Some(behind) => rest = behind,
+                    None => return Some(at.line),
+                }
+                continue;
+            };
             (at, rest) = (below, &rest[name.len()..]);
         }
     }
@@ -117,5 +124,6 @@ mod tests {
         assert_eq!((line(&["a.b"]), line(&["a.b", "1"]), line(&["a.b", "1", "c\""])), (Some(2), Some(4), Some(4)));
         assert_eq!((line(&["d", "e"]), line(&["d", "none"]), line(&[])), (Some(7), Some(6), Some(1)));
         assert_eq!((lines.find("a.b[1].c\""), lines.find("d.e"), lines.find("a")), (Some(4), Some(7), Some(1)));
+        assert_eq!((lines.find("d[0].e"), lines.find("d[0]"), lines.find("d[1].e")), (Some(7), Some(6), Some(6)));
     }
 }

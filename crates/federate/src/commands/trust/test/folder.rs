@@ -14,7 +14,7 @@ pub(super) fn cases(directory: &Path) -> Result<Vec<Case>, Vec<Error>> {
     let mut cases = Vec::new();
     let mut errors = Vec::new();
     for (folder, is_allowed) in [("", None), ("allow", Some(true)), ("deny", Some(false))] {
-        let within = directory.join(folder);
+        let within = if folder.is_empty() { directory.to_owned() } else { directory.join(folder) };
         if is_allowed.is_some() && !within.is_dir() {
             continue;
         }
