@@ -27,8 +27,11 @@ impl PrivateDirectory {
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(&root)?
             .keep();
-        let lock = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path.join(LOCK))?;
+        // Under its name only once it is locked: another start sweeps what has an unlocked one.
+        let unnamed = path.join(".lock-unnamed");
+        let lock = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&unnamed)?;
         lock.lock()?;
+        fs::rename(unnamed, path.join(LOCK))?;
         Ok(Self { path, _lock: lock })
     }
 
