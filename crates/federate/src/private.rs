@@ -19,10 +19,9 @@ pub(crate) struct PrivateDirectory {
 }
 
 impl PrivateDirectory {
-    /// Sweeps what killed processes left, and makes a new directory.
+    /// Makes a new directory.
     pub(crate) fn create(env: &Env) -> io::Result<Self> {
         let root = root(env)?;
-        sweep(&root);
         let path = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(fs::Permissions::from_mode(0o700))
@@ -71,15 +70,28 @@ pub(crate) fn write_private(path: &Path, content: &Secret) -> io::Result<()> {
     Ok(())
 }
 
+/// Could [`write_private`] write it?
+pub(crate) fn can_be_written(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::Builder::new().prefix(".federate-").tempfile_in(parent).map(drop)
+}
+
 /// Where everything of this user's that others may not read lies while it is needed.
 pub(crate) fn root(env: &Env) -> io::Result<PathBuf> {
-    let uid = rustix::process::geteuid().as_raw();
-    let root = match env.get("XDG_RUNTIME_DIR").map(Path::new).filter(|path| path.is_dir()) {
-        Some(runtime) => runtime.join("federate"),
-        None => Path::new(env.get("TMPDIR").unwrap_or("/tmp")).join(format!("federate-{uid}")),
-    };
+    let root = root_path(env);
     own_directory(&root)?;
     Ok(root)
+}
+
+fn root_path(env: &Env) -> PathBuf {
+    let uid = rustix::process::geteuid().as_raw();
+    match env.get("XDG_RUNTIME_DIR").map(Path::new).filter(|path| path.is_dir()) {
+        Some(runtime) => runtime.join("federate"),
+        None => Path::new(env.get("TMPDIR").unwrap_or("/tmp")).join(format!("federate-{uid}")),
+    }
 }
 
 /// Makes a directory that only this user can enter; one that is there already has to be that.
@@ -88,6 +100,10 @@ pub(crate) fn own_directory(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
+    is_own(path)
+}
+
+fn is_own(path: &Path) -> io::Result<()> {
     let metadata = fs::symlink_metadata(path)?;
     let uid = rustix::process::geteuid().as_raw();
     if !metadata.is_dir() || metadata.uid() != uid || metadata.mode() & 0o077 != 0 {
@@ -97,7 +113,12 @@ pub(crate) fn own_directory(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn sweep(root: &Path) {
+/// Removes what killed processes left, if they left anything.
+pub(crate) fn sweep(env: &Env) {
+    let root = root_path(env);
+    if is_own(&root).is_err() {
+        return;
+    }
     let Ok(entries) = fs::read_dir(root) else { return };
     for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
         let path = entry.path();
@@ -138,7 +159,7 @@ mod tests {
         let dead = runtime.path().join("federate").join("run-dead");
         fs::create_dir(&dead).unwrap();
         fs::write(dead.join(LOCK), "").unwrap();
-        let _next = PrivateDirectory::create(&env(runtime.path())).unwrap();
+        sweep(&env(runtime.path()));
         assert!(living.path().exists() && !dead.exists());
     }
 
@@ -150,5 +171,10 @@ mod tests {
         fs::create_dir(&root).unwrap();
         fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
         assert!(PrivateDirectory::create(&env(runtime.path())).is_err());
+        let dead = root.join("run-dead");
+        fs::create_dir(&dead).unwrap();
+        fs::write(dead.join(LOCK), "").unwrap();
+        sweep(&env(runtime.path()));
+        assert!(dead.exists(), "whose it is, is not known");
     }
 }

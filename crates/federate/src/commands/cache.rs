@@ -15,6 +15,9 @@ pub(crate) fn run(start: &Start, command: CacheCommand) -> Result<u8, Failure> {
     match command {
         CacheCommand::List => {
             let found = inventory(&start.env, SystemTime::now()).map_err(|why| unusable("used", why))?;
+            if found.entries.is_empty() {
+                start.stderr.note(&format!("nothing is kept in {}", found.directory.display()));
+            }
             written(print_result(&match start.global.output {
                 Output::Json => json_of(&found),
                 Output::Text | Output::Sarif => text_of(&found),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 
 use federate_core::{ChildEnv, Error, Exchanged, FileContent, Reporter as _, codes};
 
@@ -100,7 +101,7 @@ impl Output {
     pub(crate) fn put(&self, variables: &[Variable], unset: &[String]) -> Result<std::io::Result<()>, Error> {
         let text = self.format.render(variables, unset)?;
         let Some(path) = &self.file else { return Ok(print_result(text.reveal())) };
-        let file = OpenOptions::new().append(true).create(true).open(path);
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
         let appended = file.and_then(|mut file| file.write_all(text.reveal().as_bytes()));
         appended.map(Ok).map_err(|error| {
             Error::new(&codes::USAGE, format!("{path} cannot be appended to")).with_cause(error.to_string())

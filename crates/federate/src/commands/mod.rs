@@ -42,6 +42,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, Failure> {
         return Err(Error::new(&codes::USAGE, "-o sarif is for `trust lint` only").into());
     }
     let mut start = Start::new(cli.global);
+    crate::private::sweep(&start.env);
     // Programs run these and show what they say only if they fail; whoever gives -v wants to see it.
     let is_for_programs =
         matches!(cli.command, Command::CredentialProcess(_) | Command::KubeToken(_) | Command::AskEndpoint { .. });

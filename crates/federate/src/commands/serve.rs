@@ -15,7 +15,7 @@ use crate::endpoint::Endpoint;
 use crate::files::Files;
 use crate::formats::{Format, Variable};
 use crate::notify;
-use crate::private::PrivateDirectory;
+use crate::private::{PrivateDirectory, can_be_written};
 use crate::report::Failure;
 use crate::setup::{Ready, Start, exchange_for_child};
 use crate::signals::SignalGuard;
@@ -28,6 +28,9 @@ pub(crate) async fn run(start: &Start, arguments: Serve) -> Result<u8, Failure> 
     }
     let output = Output::new(start, arguments.format, arguments.write)?;
     notify::check(arguments.ready_fd)?;
+    if let Some(path) = arguments.pid_file.as_deref().filter(|path| !path.exists() || path.is_dir()) {
+        can_be_written(path).map_err(|error| PidFile::failure(path, &error))?;
+    }
     let profile = load(start, arguments.az_login, &arguments.targets.target)?;
     let ready = exchange_for_child(start, &profile, &arguments.targets.target).await?;
     let guard = SignalGuard::install().map_err(|error| child::file_failure("signals cannot be taken", &error))?;
@@ -132,11 +135,14 @@ struct PidFile(PathBuf);
 
 impl PidFile {
     fn write(path: &Path) -> Result<Self, Error> {
-        std::fs::write(path, format!("{}\n", std::process::id())).map_err(|error| {
-            Error::new(&PRIVATE_FILE, format!("the pid file {} cannot be written", path.display()))
-                .with_cause(error.to_string())
-        })?;
+        std::fs::write(path, format!("{}\n", std::process::id())).map_err(|error| Self::failure(path, &error))?;
         Ok(Self(path.to_owned()))
+    }
+
+    fn failure(path: &Path, error: &std::io::Error) -> Error {
+        Error::new(&PRIVATE_FILE, format!("the pid file {} cannot be written", path.display()))
+            .with_cause(error.kind().to_string())
+            .with_help("give --pid-file a file in a folder that is there and can be written to")
     }
 }
 
