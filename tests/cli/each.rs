@@ -164,6 +164,7 @@ fn a_refused_target_stops_all_or_is_left_out() {
     assert_eq!((done.code, done.stdout.as_str()), (125, ""), "{}", done.stderr);
     assert!(done.stderr.contains("no credentials (aws-access-denied)"), "{}", done.stderr);
     assert_eq!(each_in(&workshop, &refused, &["-t", "member-*", "--", "true"]).code, 125);
+    assert!(!done.stderr.contains("\u{1b}[1m"), "no colours outside of a terminal: {}", done.stderr);
 }
 
 #[test]
@@ -174,6 +175,43 @@ fn failures_before_the_first_command_are_federates_own() {
     for bad in [&["-t", "nobody-*", "--", "true"][..], &["--jobs", "0", "--", "true"], &["-t", "member-*"]] {
         assert_eq!(each(&workshop, bad).code, 125, "{bad:?}");
     }
+    for nowhere in ["no/such/folder/s.json", "."] {
+        let done = each(&workshop, &["--summary", nowhere, "-t", "member-*", "--", "echo", "ran"]);
+        assert_eq!((done.code, done.stdout.as_str()), (125, ""), "{}", done.stderr);
+        assert!(done.stderr.contains("the summary cannot be written to"), "{}", done.stderr);
+        assert!(!done.stderr.contains("sandbox: STS"), "before anything is asked: {}", done.stderr);
+    }
+}
+
+/// Two subscriptions of one application.
+fn subscriptions() -> Workshop {
+    let mut workshop = Workshop::new();
+    workshop.profile("base", &format!(
+        "[targets.member]\ntype = \"azure\"\nmatrix = {{ number = [\"a1\", \"a2\"] }}\ntenant_id = \"00000000-0000-0000-0000-000000000001\"\n\
+         client_id = \"00000000-0000-0000-0000-000000000002\"\nsubscription_id = \"00000000-0000-0000-0000-0000000000{{matrix:number}}\"\n{TRUST}"
+    ));
+    workshop
+}
+
+#[test]
+fn with_isolate_an_azure_target_has_an_endpoint_and_no_id_token() {
+    let workshop = subscriptions();
+    let script = "env | grep -c -e eyJ -e ACTIONS_ID_TOKEN -e AZURE_FEDERATED_TOKEN_FILE; \
+                  echo $FEDERATE_CREDENTIALS $ARM_SUBSCRIPTION_ID; \
+                  case $IDENTITY_ENDPOINT in http://127.0.0.1:*) echo served;; esac; federate whoami -q | grep subscriptions";
+    for ci in ["github", "gitlab"] {
+        let arguments = ["--group=never", "--isolate", "-t", "member-*", "--", "sh", "-c", script];
+        let done = each_in(&workshop, &["--ci", ci], &arguments);
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        for number in ["a1", "a2"] {
+            let id = format!("00000000-0000-0000-0000-0000000000{number}");
+            let seen = of(&done.stdout, &format!("member-{number}"));
+            assert_eq!(seen[..3], ["0".to_owned(), format!("endpoint {id}"), "served".to_owned()], "{seen:?}");
+            assert!(seen[3].contains(&id), "{seen:?}");
+        }
+    }
+    let left = std::fs::read_dir(workshop.path("runtime/federate")).unwrap().count();
+    assert_eq!(left, 0, "the private directories are gone");
 }
 
 #[test]

@@ -91,20 +91,41 @@ fn say_all(start: &Start, surroundings: &ChildEnv) {
     }
 }
 
-/// What a command for these targets finds in its environment without an endpoint, and the private files that it needs.
-pub(crate) fn outfit(
+/// What a command of `each` finds in its environment.
+pub(crate) struct Outfit {
+    pub(crate) variables: Variables,
+    pub(crate) surroundings: ChildEnv,
+    /// With `--isolate`, what hands over a target that would else be an ID token; the directory holds its secret.
+    pub(crate) endpoint: Option<(Endpoint, PrivateDirectory)>,
+}
+
+/// What a command for one target finds in its environment, by the plainest way.
+pub(crate) async fn outfit(
     start: &Start,
     profile: &Profile,
-    session: &Session,
-    sources: &[Arc<dyn TargetSource>],
-    exchanged: &[Exchanged],
+    session: &Arc<Session>,
+    source: &Arc<dyn TargetSource>,
+    given: &Exchanged,
     preparation: &Preparation,
-) -> Result<(Variables, ChildEnv), Failure> {
+) -> Result<Outfit, Failure> {
+    let (sources, exchanged) = (std::slice::from_ref(source), std::slice::from_ref(given));
     let surroundings = surroundings(start, profile, session.context(), exchanged)?;
-    if preparation.isolate && way::is_token(&surroundings) {
+    let mut variables = variables(start, profile, session, sources, exchanged, preparation);
+    if !preparation.isolate || !way::is_token(&surroundings) {
+        return Ok(Outfit { variables, surroundings, endpoint: None });
+    }
+    let kind = given.target.kind();
+    if !start.registry.cloud(kind).is_some_and(|cloud| cloud.can_be_served()) {
         return Err(way::no_way_but_a_token().into());
     }
-    Ok((variables(start, profile, session, sources, exchanged, preparation), surroundings))
+    let directory = PrivateDirectory::create(&start.env)
+        .map_err(|error| child::file_failure("the private directory cannot be made", &error))?;
+    let ready = Ready { session: session.clone(), sources: sources.to_vec(), exchanged: exchanged.to_vec() };
+    let endpoint = Endpoint::open(start, session.clone(), sources, exchanged, &directory, true).await?;
+    let surroundings = served_part(start, profile, &ready, kind, &endpoint)?;
+    variables.set(GIVEN, "endpoint");
+    endpoint.announce(&mut variables);
+    Ok(Outfit { variables, surroundings, endpoint: Some((endpoint, directory)) })
 }
 
 /// The child's variables, apart from what its targets need.

@@ -21,8 +21,8 @@ use self::summary::{Fate, Row, counts};
 use super::exec::load;
 use super::trust::explained;
 use crate::args::{Each, Grouping};
-use crate::private::write_private;
-use crate::report::{Failure, Output, text};
+use crate::private::{can_be_written, write_private};
+use crate::report::{Failure, Output};
 use crate::setup::{Start, located, select};
 use crate::signals::SignalGuard;
 
@@ -32,8 +32,12 @@ const LEAST_JOBS: usize = 4;
 pub(crate) async fn run(start: &Start, arguments: Each) -> Result<u8, Failure> {
     let profile = load(start, arguments.preparation.az_login, &arguments.targets.target)?;
     let (session, sources) = select(start, &profile, &arguments.targets.target)?;
+    let session = Arc::new(session);
     for source in &sources {
         arguments::check(&arguments.command, source.name(), &source.unbound().place())?;
+    }
+    if let Some(path) = &arguments.summary {
+        can_be_written(path).map_err(|error| no_summary(path, &error))?;
     }
     let jobs = arguments.jobs.map_or_else(usual_jobs, NonZeroUsize::get);
     let guard = if jobs > 1 { SignalGuard::install_for_groups() } else { SignalGuard::install() };
@@ -121,7 +125,7 @@ async fn exchange(
                 let error = error.unwrap_or_else(|| Error::new(&codes::USAGE, "the exchange was lost"));
                 let error = profile.locate(error);
                 if start.global.output != Output::Json {
-                    screen.say(format!("{}: {}", source.name(), text(&error).trim_end()).as_str());
+                    screen.tell(source.name(), &error);
                 }
                 Err(error)
             }
@@ -170,17 +174,17 @@ fn report(start: &Start, arguments: &Each, rows: &[Row], code: u8) -> Result<(),
         }
     }
     if let Some(path) = &arguments.summary {
-        write(path, &format!("{summary:#}\n"))?;
+        write_private(path, &Secret::new(format!("{summary:#}\n"))).map_err(|error| no_summary(path, &error))?;
     }
     Ok(())
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    write_private(path, &Secret::new(text)).map_err(|error| {
-        Error::new(&codes::USAGE, format!("the summary cannot be written to {}", path.display()))
-            .with_cause(error.to_string())
-            .into()
-    })
+fn no_summary(path: &Path, error: &std::io::Error) -> Error {
+    // The library's own text names a file with a random name.
+    let cause = error.kind().to_string();
+    Error::new(&codes::USAGE, format!("the summary cannot be written to {}", path.display()))
+        .with_cause(cause)
+        .with_help("give --summary a file in a folder that is there and can be written to")
 }
 
 #[cfg(test)]

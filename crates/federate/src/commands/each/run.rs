@@ -19,8 +19,8 @@ use super::summary::{Fate, Row};
 use crate::args::Each;
 use crate::bound;
 use crate::child::{Prepared, prepare, start_failure};
-use crate::commands::exec::{OWN_OF_EACH, outfit};
-use crate::report::{Failure, Output, text};
+use crate::commands::exec::{OWN_OF_EACH, Outfit, outfit};
+use crate::report::{Failure, Output};
 use crate::setup::{Start, handed};
 use crate::signals::SignalGuard;
 
@@ -41,7 +41,7 @@ impl Job {
 pub(super) struct Crew<'a> {
     pub(super) start: &'a Start,
     pub(super) profile: &'a Profile,
-    pub(super) session: &'a Session,
+    pub(super) session: &'a Arc<Session>,
     pub(super) guard: &'a SignalGuard,
     pub(super) screen: Arc<Screen>,
     pub(super) arguments: &'a Each,
@@ -125,7 +125,7 @@ impl Crew<'_> {
             Err(failure) => {
                 let error = failure.first().cloned().unwrap_or_else(|| Error::new(&codes::USAGE, "the child was lost"));
                 if self.start.global.output != Output::Json {
-                    self.screen.say(&format!("{name}: {}", text(&error).trim_end()));
+                    self.screen.tell(&name, &error);
                 }
                 Fate::NotStarted(error)
             }
@@ -169,9 +169,9 @@ impl Crew<'_> {
     ) -> Result<Option<ExitStatus>, Failure> {
         let given = self.fresh(source, given, since).await;
         let (name, place) = (given.name.clone(), given.target.place());
-        let (sources, exchanged) = (std::slice::from_ref(source), std::slice::from_ref(&given));
-        let (mut variables, surroundings) =
-            outfit(self.start, self.profile, self.session, sources, exchanged, &self.arguments.preparation)?;
+        let outfit =
+            outfit(self.start, self.profile, self.session, source, &given, &self.arguments.preparation).await?;
+        let Outfit { mut variables, surroundings, endpoint } = outfit;
         for (variable, value) in OWN_OF_EACH.iter().zip([Some(&name), place.account.as_ref(), place.region.as_ref()]) {
             if let Some(value) = value {
                 variables.set(variable, value);
@@ -183,19 +183,31 @@ impl Crew<'_> {
         let output = Channel::new(&self.screen, &name, self.is_grouped, self.jobs == 1);
         let readings = RefCell::new(Vec::new());
         let set_up = |command: &mut Command| self.spawn(command, &output, &readings, true);
-        let held = handed(sources, exchanged);
-        let prepared = prepare(self.session, self.guard, variables, surroundings, &held, &set_up).await;
-        let Ok(Some(mut prepared)) = prepared else {
-            finish(readings.take()).await;
-            output.close(false);
-            return prepared.map(|_| None);
+        let held = handed(std::slice::from_ref(source), std::slice::from_ref(&given));
+        let work = async {
+            let prepared = prepare(self.session, self.guard, variables, surroundings, &held, &set_up).await;
+            let Ok(Some(mut prepared)) = prepared else {
+                finish(readings.take()).await;
+                return prepared.map(|_| None);
+            };
+            let result = self.main(&mut prepared, &name, &place, &output, &readings, state).await;
+            if !finish(readings.take()).await {
+                self.start.stderr.note(&format!("{name}: something that the command started still holds its output"));
+            }
+            result.map(Some)
         };
-        let result = self.main(&mut prepared, &name, &place, &output, &readings, state).await;
-        if !finish(readings.take()).await {
-            self.start.stderr.note(&format!("{name}: something that the command started still holds its output"));
-        }
-        output.close(result.as_ref().is_ok_and(ExitStatus::success));
-        result.map(Some)
+        let answering = async {
+            match &endpoint {
+                Some((endpoint, _directory)) => endpoint.run().await,
+                None => std::future::pending().await,
+            }
+        };
+        let result = tokio::select! {
+            result = work => result,
+            () = answering => Err(Error::new(&codes::USAGE, "the endpoint beside the command ended").into()),
+        };
+        output.close(matches!(&result, Ok(Some(status)) if status.success()));
+        result
     }
 
     async fn main(

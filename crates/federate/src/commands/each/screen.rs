@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
-use federate_core::{IdentityProvider, SectionEdge};
+use federate_core::{Error, IdentityProvider, SectionEdge};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tempfile::SpooledTempFile;
+
+use crate::report::text;
 
 /// What a section keeps in memory before it goes to a file that has no name.
 const IN_MEMORY: usize = 256 * 1024;
@@ -94,6 +96,17 @@ impl Screen {
     /// A line for people, on stderr.
     pub(super) fn say(&self, text: &str) {
         let _ = self.write(Stream::Err, format!("{text}\n").as_bytes());
+    }
+
+    /// What is wrong with a target, on stderr.
+    pub(super) fn tell(&self, target: &str, error: &Error) {
+        let told = text(error);
+        match anstream::AutoStream::choice(&io::stderr()) {
+            anstream::ColorChoice::Never => {
+                self.say(&format!("{target}: {}", anstream::adapter::strip_str(told.trim_end())));
+            }
+            _ => self.say(&format!("{target}: {}", told.trim_end())),
+        }
     }
 
     /// Opens a section.
