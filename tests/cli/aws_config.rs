@@ -108,6 +108,20 @@ fn many_at_once_lose_nothing() {
     }
 }
 
+/// `AWS_CONFIG_FILE=/dev/null` is a habit, and jobs often run as root.
+#[test]
+fn a_device_stays_a_device() {
+    use std::os::unix::fs::FileTypeExt as _;
+    let mut workshop = workshop();
+    let socket = workshop.path("home/.aws/socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    workshop.set("AWS_CONFIG_FILE", &socket.display().to_string());
+    let done = workshop.run_quietly(&["aws-config"]);
+    assert_eq!(done.code, 2, "{}", done.stderr);
+    assert!(done.stderr.contains("is not a file, so it cannot be replaced"), "{}", done.stderr);
+    assert!(socket.symlink_metadata().unwrap().file_type().is_socket());
+}
+
 #[test]
 fn what_cannot_be_written_is_refused() {
     let workshop = workshop();

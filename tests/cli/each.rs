@@ -175,7 +175,8 @@ fn failures_before_the_first_command_are_federates_own() {
     for bad in [&["-t", "nobody-*", "--", "true"][..], &["--jobs", "0", "--", "true"], &["-t", "member-*"]] {
         assert_eq!(each(&workshop, bad).code, 125, "{bad:?}");
     }
-    for nowhere in ["no/such/folder/s.json", "."] {
+    let _socket = std::os::unix::net::UnixListener::bind(workshop.path("project/socket")).unwrap();
+    for nowhere in ["no/such/folder/s.json", ".", "socket"] {
         let done = each(&workshop, &["--summary", nowhere, "-t", "member-*", "--", "echo", "ran"]);
         assert_eq!((done.code, done.stdout.as_str()), (125, ""), "{}", done.stderr);
         assert!(done.stderr.contains("the summary cannot be written to"), "{}", done.stderr);

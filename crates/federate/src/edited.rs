@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::args::Change;
 use crate::commands::written;
+use crate::private::replaceable;
 use crate::report::{Failure, Output, pretty, print_result};
 use crate::setup::Start;
 
@@ -51,6 +52,10 @@ impl Edited {
         let is_link = fs::symlink_metadata(&named).is_ok_and(|metadata| metadata.is_symlink());
         let path = if is_link { fs::canonicalize(&named) } else { Ok(named.clone()) };
         match path {
+            Ok(path) if replaceable(&path).is_err() => {
+                Err(Error::new(&FILE_UNUSABLE, format!("{} is not a file, so it cannot be replaced", named.display()))
+                    .with_help("name another file with --file"))
+            }
             Ok(path) => Ok(Self { named, path, neighbours, mode }),
             Err(error) => Err(unusable(&named, "the link leads nowhere", &error)),
         }

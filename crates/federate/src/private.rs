@@ -60,8 +60,19 @@ impl Drop for PrivateDirectory {
     }
 }
 
+/// Is there a file here, or nothing? A rename would put a file in the place of a device or a pipe.
+pub(crate) fn replaceable(path: &Path) -> io::Result<()> {
+    // What a process has open looks like a link: /dev/stdout.
+    let is_open_file = fs::read_link(path).is_ok_and(|to| to.starts_with("/proc"));
+    if is_open_file || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file, so it cannot be replaced"));
+    }
+    Ok(())
+}
+
 /// Writes a file that only this user can read, replacing what was there in one step.
 pub(crate) fn write_private(path: &Path, content: &Secret) -> io::Result<()> {
+    replaceable(path)?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".federate-").tempfile_in(parent)?;
     file.write_all(content.reveal().as_bytes())?;
@@ -72,11 +83,11 @@ pub(crate) fn write_private(path: &Path, content: &Secret) -> io::Result<()> {
 
 /// Could [`write_private`] write it?
 pub(crate) fn can_be_written(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
+    replaceable(path)?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    tempfile::Builder::new().prefix(".federate-").tempfile_in(parent).map(drop)
+    // The library's own text names a file that nobody knows.
+    let tried = tempfile::Builder::new().prefix(".federate-").tempfile_in(parent);
+    tried.map(drop).map_err(|error| error.kind().into())
 }
 
 /// Where everything of this user's that others may not read lies while it is needed.
@@ -150,6 +161,22 @@ mod tests {
         let path = directory.path().to_owned();
         drop(directory);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_device_or_a_pipe_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+        std::os::unix::fs::symlink("/dev/null", path("link")).unwrap();
+        std::os::unix::fs::symlink("/proc/self/fd/1", path("stdout")).unwrap();
+        for special in ["socket", "link", "stdout", "."] {
+            let before = fs::symlink_metadata(path(special)).unwrap().ino();
+            assert!(write_private(&path(special), &Secret::new("x")).is_err(), "{special}");
+            assert!(can_be_written(&path(special)).is_err(), "{special}");
+            assert_eq!(fs::symlink_metadata(path(special)).unwrap().ino(), before, "{special}");
+        }
+        assert!(replaceable(&path("none")).is_ok() && write_private(&path("none"), &Secret::new("x")).is_ok());
     }
 
     #[test]

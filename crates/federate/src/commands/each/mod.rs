@@ -180,10 +180,8 @@ fn report(start: &Start, arguments: &Each, rows: &[Row], code: u8) -> Result<(),
 }
 
 fn no_summary(path: &Path, error: &std::io::Error) -> Error {
-    // The library's own text names a file with a random name.
-    let cause = error.kind().to_string();
     Error::new(&codes::USAGE, format!("the summary cannot be written to {}", path.display()))
-        .with_cause(cause)
+        .with_cause(error.to_string())
         .with_help("give --summary a file in a folder that is there and can be written to")
 }
 
