@@ -1,6 +1,7 @@
 //! `env`: what each format prints is what a shell, a CI system or a program reads back.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use crate::support::{Canned, Workshop, http, sts_success};
@@ -98,6 +99,8 @@ fn circleci_appends_for_the_next_step() {
     let file = workshop.path("bash-env");
     workshop.set("BASH_ENV", file.to_str().unwrap());
     assert_eq!(workshop.run_quietly(&["env", "-f", "circleci", "--write"]).code, 0);
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "a file that was not there is private");
     let read = round_trip("bash", &["-s"], &format!(". {}", file.display())).unwrap();
     assert_eq!(read["AWS_SECRET_ACCESS_KEY"], ODD);
 }

@@ -119,8 +119,9 @@ fn csv(text: &str, shown: &str, _key: Option<&str>) -> Result<Rows, Vec<Error>> 
         let place = error.position().map_or_else(|| shown.to_owned(), |at| format!("{shown}:{}", lines.of_row(at)));
         match error.kind() {
             csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                bad(&place, format!("the row has {len} values, and the header has {expected_len} columns"))
-                    .with_help("put a value that has a comma in it into quotes")
+                bad(&place, format!("the row has {len} values, and the header has {expected_len} columns")).with_help(
+                    "put a value that has a comma in it into quotes, and end every quote where its value ends",
+                )
             }
             other => bad(&place, "the row cannot be read").with_cause(format!("{other:?}")),
         }
@@ -158,7 +159,7 @@ fn csv(text: &str, shown: &str, _key: Option<&str>) -> Result<Rows, Vec<Error>> 
 fn json(text: &str, shown: &str, key: Option<&str>) -> Result<Rows, Vec<Error>> {
     let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| {
         vec![
-            bad(&format!("{shown}:{}:{}", error.line(), error.column()), format!("{shown} is not a JSON list"))
+            bad(&format!("{shown}:{}:{}", error.line(), error.column().max(1)), format!("{shown} is not a JSON list"))
                 .with_cause(error.to_string())
                 .with_help("write it like [{\"account\": \"111122223333\", \"region\": \"eu-west-1\"}, …]; a number with leading zeros is a text, in quotes"),
         ]
@@ -299,7 +300,8 @@ mod tests {
             ("[1]", "json", &["f:1", "one key"]),
             ("[true]", "json", &["something else"]),
             ("[{\"a\":\n 012}]", "json", &["f:2:", "leading zeros"]),
-            ("{\"Accounts\": []}", "json", &["not a JSON list"]),
+            ("{\"Accounts\": []}", "json", &["f:1:1", "not a JSON list"]),
+            ("a,b\n\"1,2\n3,4\n", "csv", &["f:2", "has 1 values", "end every quote"]),
             ("a", "txt", &["neither"]),
         ] {
             let found = rows(text, ending, None).unwrap_err();

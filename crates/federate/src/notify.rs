@@ -9,15 +9,19 @@ use federate_core::{Env, Error, codes};
 /// systemd's variable (`sd_notify(3)`).
 const SOCKET: &str = "NOTIFY_SOCKET";
 
+const HELP: &str = "give a descriptor that the shell opened for it, as in `federate serve --ready-fd 3 3>ready`";
+
 /// Is there something to write to? Asked before there is anything to say.
 pub(crate) fn check(fd: Option<u32>) -> Result<(), Error> {
+    if let Some(fd @ (0 | 1)) = fd {
+        let what = if fd == 0 { "is what federate reads" } else { "is where the variables go" };
+        return Err(Error::new(&codes::USAGE, format!("--ready-fd {fd} {what}")).with_help(HELP));
+    }
     match fd.map(open) {
         Some(Err(error)) => {
             Err(Error::new(&codes::USAGE, format!("--ready-fd {} cannot be written to", fd.unwrap_or_default()))
                 .with_cause(error.to_string())
-                .with_help(
-                    "give a descriptor that the shell opened for it, as in `federate serve --ready-fd 3 3>ready`",
-                ))
+                .with_help(HELP))
         }
         _ => Ok(()),
     }
