@@ -89,11 +89,12 @@ fn on_a_terminal(home: &Path, command: &str) -> Option<std::process::Child> {
 
 #[test]
 fn a_terminal_that_is_closed_or_interrupted_ends_both() {
-    for by_key in [true, false] {
+    // A shell leads the terminal's session, or federate does.
+    for (by_key, before) in [(true, ""), (false, "true; "), (false, "exec "), (true, "exec ")] {
         let home = tempfile::tempdir().unwrap();
         let told = home.path().join("told");
         let command = format!(
-            "{0} sandbox -p dev -- federate exec -p dev --serve -- sh -c 'echo $PPID $$ $AZURE_FEDERATED_TOKEN_FILE >{1}.tmp; mv {1}.tmp {1}; exec sleep 600'",
+            "{before}{0} sandbox -p dev -- federate exec -p dev --serve -- sh -c 'echo $PPID $$ $AZURE_FEDERATED_TOKEN_FILE >{1}.tmp; mv {1}.tmp {1}; exec sleep 600'",
             env!("CARGO_BIN_EXE_federate"),
             told.display(),
         );

@@ -1,7 +1,7 @@
 //! Children, and the signals that are meant for them.
 //!
-//! What the terminal sends (Ctrl-C, hang-up) reaches every process of the foreground group by itself; passing it on
-//! would deliver it twice. What another process sends to federate alone (`kill`, a CI runner that cancels) is passed on.
+//! What the terminal sends (Ctrl-C; hang-up, unless federate leads the session) reaches every process of the foreground
+//! group by itself; passing it on would deliver it twice. What another process sends to federate alone (`kill`, a CI runner that cancels) is passed on.
 //! Several children at once have a process group each, which the terminal does not reach: there everything is passed on,
 //! to the whole group, so that nothing that a child started is left behind.
 
@@ -56,7 +56,9 @@ impl Children {
         if [SIGHUP, SIGINT, SIGQUIT, SIGTERM].contains(&origin.signal) {
             let _ = self.ending.compare_exchange(0, origin.signal, Ordering::SeqCst, Ordering::SeqCst);
         }
-        let sent_by_process = matches!(origin.cause, Cause::Sent(_));
+        // Of a terminal that is gone the kernel tells the leader of its session alone.
+        let is_ours_alone = origin.signal == SIGHUP && is_session_leader();
+        let sent_by_process = matches!(origin.cause, Cause::Sent(_)) || is_ours_alone;
         for pid in living.keys() {
             if has_groups {
                 forward_to_group(*pid, origin.signal);
@@ -146,6 +148,11 @@ impl SignalGuard {
         }
         Ok(receiver)
     }
+}
+
+/// As in `ssh -t HOST federate …` or a container with a terminal.
+fn is_session_leader() -> bool {
+    rustix::process::getsid(None).is_ok_and(|session| session == rustix::process::getpid())
 }
 
 fn forward(pid: i32, signal: i32) {
