@@ -60,6 +60,16 @@ fn a_misspelt_element_is_named_on_its_line() {
             assert!(done.stderr.contains(&format!("p.json:{line} ")), "{line}: {}", done.stderr);
         }
     }
+    for other in ["NotAction", "NotPrincipal"] {
+        let mut both = policy();
+        both["Statement"][other] = both["Statement"][other.trim_start_matches("Not")].clone();
+        let done = explain(&both.to_string(), &[]);
+        assert!(
+            done.code == 2 && done.stderr.contains(&format!("or {other}, and this one has both")),
+            "{}",
+            done.stderr
+        );
+    }
     let done = explain("\"x\"", &[]);
     assert!(done.code == 2 && !done.stderr.contains("()"), "{}", done.stderr);
 }

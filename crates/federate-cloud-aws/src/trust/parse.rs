@@ -98,6 +98,17 @@ fn statement(index: usize, value: &Json, path: Vec<String>, errors: &mut Vec<Err
         return None;
     };
     unknown_keys(map, &STATEMENT_KEYS, &place, errors);
+    for (one, other) in [("Action", "NotAction"), ("Principal", "NotPrincipal")] {
+        if map.contains_key(one) && map.contains_key(other) {
+            errors.push(
+                bad(
+                    format!("a statement has either {one} or {other}, and this one has both"),
+                    &format!("{place}.{other}"),
+                )
+                .with_help("IAM refuses such a policy: leave one of them out"),
+            );
+        }
+    }
     let effect = match map.get("Effect").and_then(Json::as_str) {
         Some("Allow") => Effect::Allow,
         Some("Deny") => Effect::Deny,
