@@ -194,6 +194,7 @@ fn severities_and_ignores() {
     assert_eq!(lint(&["--fail-on", "high"]).code, 0);
     let misspelt = lint(&["--ignore", "any-reff=x"]);
     assert!(misspelt.code == 1 && misspelt.stderr.contains("did you mean `any-ref`?"), "{}", misspelt.stderr);
+    assert!(lint(&["--ignore", "gcp-org-wid=x"]).stderr.contains("did you mean `gcp-org-wide`?"));
     assert!(lint(&["--ignore", "org-wide=x"]).stderr.contains("--ignore org-wide left nothing out"));
 }
 

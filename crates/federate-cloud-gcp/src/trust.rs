@@ -18,7 +18,7 @@ mod surroundings;
 use federate_core::{Claims, Error};
 #[cfg(feature = "cel")]
 use federate_trust::Grant;
-use federate_trust::{Finding, Job, Located, TrustDocument, TrustModel, Verdict, walk};
+use federate_trust::{Finding, Job, Located, Rule, TrustDocument, TrustModel, Verdict, walk};
 use serde_json::{Map, Value as Json};
 
 use binding::Binding;
@@ -32,6 +32,10 @@ pub struct GcpTrust;
 impl TrustModel for GcpTrust {
     fn kind(&self) -> &'static str {
         "gcp"
+    }
+
+    fn rules(&self) -> &'static [Rule] {
+        lint::RULES
     }
 
     fn keys(&self, claims: &Claims) -> Vec<(String, String)> {

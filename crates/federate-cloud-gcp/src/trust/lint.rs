@@ -21,6 +21,7 @@ use federate_trust::{Finding, Provider as Issuer, Severity};
 
 use super::binding::Selector;
 use super::provider::{Provider, part};
+pub(super) use catalogue::RULES;
 use catalogue::rule;
 #[cfg(feature = "cel")]
 pub(super) use grants::grants;

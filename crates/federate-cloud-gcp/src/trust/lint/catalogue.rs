@@ -3,7 +3,7 @@
 use federate_trust::{Rule, Severity};
 
 /// Every rule, by id.
-pub(super) static RULES: &[Rule] = &[
+pub(in crate::trust) static RULES: &[Rule] = &[
     Rule {
         id: "gcp-no-condition",
         severity: Severity::Critical,
