@@ -2,6 +2,7 @@
 
 use federate_core::suggest::nearest;
 use federate_core::{ClaimPattern, Error, Pattern, codes};
+use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use crate::issuers::Provider;
@@ -17,6 +18,21 @@ pub struct Wanted {
     pub settings: Json,
     /// The `allow` list, never empty.
     pub entries: Vec<WantedEntry>,
+}
+
+impl Wanted {
+    /// The settings as the adapter's own type.
+    ///
+    /// # Errors
+    /// `setting-invalid` where they are not of it.
+    pub fn settings_as<T: DeserializeOwned>(&self) -> Result<T, Vec<Error>> {
+        serde_json::from_value(self.settings.clone()).map_err(|error| {
+            vec![
+                Error::new(&codes::SETTING_INVALID, "the target's settings cannot be used")
+                    .with_cause(error.to_string()),
+            ]
+        })
+    }
 }
 
 /// One entry of the list.

@@ -54,9 +54,7 @@ pub trait TrustModel: Send + Sync {
     fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>>;
 
     /// Every rule that its findings can name.
-    fn rules(&self) -> &'static [Rule] {
-        &[]
-    }
+    fn rules(&self) -> &'static [Rule];
 
     /// The token's claims as the conditions that this cloud can ask for, ready to paste: each key with its value.
     fn keys(&self, claims: &Claims) -> Vec<(String, String)>;

@@ -170,8 +170,7 @@ pub(crate) async fn prepare(
         set_all(&mut variables, &surroundings, &BTreeMap::new());
         return Ok(Some(Prepared { variables, placed: None }));
     }
-    let directory = PrivateDirectory::create(&session.context().env)
-        .map_err(|error| file_failure("the private directory cannot be made", &error))?;
+    let directory = private_directory(&session.context().env)?;
     let files = Files::place(&directory, &surroundings, handed)?;
     set_all(&mut variables, &surroundings, &files.paths);
     let is_ready = set_up_all(guard, &variables, &surroundings.setup, &files.paths, spawn).await?;
@@ -196,8 +195,7 @@ pub(crate) async fn run(
         return Err(start_failure(program, &error));
     }
     let guard = SignalGuard::install().map_err(|error| file_failure("signals cannot be taken", &error))?;
-    let directory = PrivateDirectory::create(&session.context().env)
-        .map_err(|error| file_failure("the private directory cannot be made", &error))?;
+    let directory = private_directory(&session.context().env)?;
     supervise(&guard, &directory, session, variables, surroundings, handed, command, std::future::pending()).await
 }
 
@@ -303,6 +301,11 @@ async fn set_up(
     command.args(arguments).stdin(std::process::Stdio::null());
     let ended = spawn(&mut command).map_err(|error| start_failure(&program, &error))?;
     ended.await.map(exit_code).map_err(|_| Error::new(&codes::USAGE, format!("`{}` was lost", setup.what)).into())
+}
+
+/// A directory for what only this run may read.
+pub(crate) fn private_directory(env: &Env) -> Result<PrivateDirectory, Failure> {
+    PrivateDirectory::create(env).map_err(|error| file_failure("the private directory cannot be made", &error))
 }
 
 pub(crate) fn file_failure(what: &str, error: &std::io::Error) -> Failure {

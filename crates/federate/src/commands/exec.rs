@@ -47,8 +47,7 @@ async fn serve_child(
 ) -> Result<u8, Failure> {
     let Given { mut variables, plain, served } = given;
     let guard = SignalGuard::install().map_err(|error| child::file_failure("signals cannot be taken", &error))?;
-    let directory = PrivateDirectory::create(&start.env)
-        .map_err(|error| child::file_failure("the private directory cannot be made", &error))?;
+    let directory = child::private_directory(&start.env)?;
     let (sources, exchanged) = ready.of_kinds(&served);
     let endpoint =
         Endpoint::open(start, ready.session.clone(), &sources, &exchanged, &directory, arguments.preparation.isolate)
@@ -118,8 +117,7 @@ pub(crate) async fn outfit(
     if !start.registry.cloud(kind).is_some_and(|cloud| cloud.can_be_served()) {
         return Err(way::no_way_but_a_token().into());
     }
-    let directory = PrivateDirectory::create(&start.env)
-        .map_err(|error| child::file_failure("the private directory cannot be made", &error))?;
+    let directory = child::private_directory(&start.env)?;
     let ready = Ready { session: session.clone(), sources: sources.to_vec(), exchanged: exchanged.to_vec() };
     let endpoint = Endpoint::open(start, session.clone(), sources, exchanged, &directory, true).await?;
     let surroundings = served_part(start, profile, &ready, kind, &endpoint)?;

@@ -15,7 +15,7 @@ use crate::endpoint::Endpoint;
 use crate::files::Files;
 use crate::formats::{Format, Variable};
 use crate::notify;
-use crate::private::{PrivateDirectory, can_be_written};
+use crate::private::can_be_written;
 use crate::report::Failure;
 use crate::setup::{Ready, Start, exchange_for_child};
 use crate::signals::SignalGuard;
@@ -34,8 +34,7 @@ pub(crate) async fn run(start: &Start, arguments: Serve) -> Result<u8, Failure> 
     let profile = load(start, arguments.az_login, &arguments.targets.target)?;
     let ready = exchange_for_child(start, &profile, &arguments.targets.target).await?;
     let guard = SignalGuard::install().map_err(|error| child::file_failure("signals cannot be taken", &error))?;
-    let directory = PrivateDirectory::create(&start.env)
-        .map_err(|error| child::file_failure("the private directory cannot be made", &error))?;
+    let directory = child::private_directory(&start.env)?;
     let (sources, exchanged) = (&ready.sources, &ready.exchanged);
     let endpoint =
         Endpoint::open(start, ready.session.clone(), sources, exchanged, &directory, arguments.isolate).await?;

@@ -59,12 +59,7 @@ const ONE_HOUR: u64 = 3600;
 impl Plan {
     /// What the list and the target's settings ask for.
     pub(crate) fn new(wanted: &Wanted) -> Result<Self, Vec<Error>> {
-        let settings: Settings = serde_json::from_value(wanted.settings.clone()).map_err(|error| {
-            vec![
-                Error::new(&codes::SETTING_INVALID, "the target's settings cannot be used")
-                    .with_cause(error.to_string()),
-            ]
-        })?;
+        let settings: Settings = wanted.settings_as()?;
         let mut errors = unfilled(&settings);
         let mut notes = Vec::new();
         let providers = providers(wanted, &mut errors);

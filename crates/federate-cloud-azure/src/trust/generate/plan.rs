@@ -23,12 +23,7 @@ const MOST: usize = 20;
 impl Plan {
     /// What the list and the target's settings ask for.
     pub(crate) fn new(wanted: &Wanted) -> Result<Self, Vec<Error>> {
-        let settings: Settings = serde_json::from_value(wanted.settings.clone()).map_err(|error| {
-            vec![
-                Error::new(&codes::SETTING_INVALID, "the target's settings cannot be used")
-                    .with_cause(error.to_string()),
-            ]
-        })?;
+        let settings: Settings = wanted.settings_as()?;
         let (mut errors, mut notes) = (unfilled(&settings), Vec::new());
         let mut credentials: Vec<Made> = Vec::new();
         for (index, entry) in wanted.entries.iter().enumerate() {

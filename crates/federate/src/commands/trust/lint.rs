@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use federate_core::suggest::nearest;
 use federate_core::{Error, Reporter as _, codes};
 use federate_profile::Profile;
-use federate_trust::{Finding, Severity, TrustModel};
+use federate_trust::{Finding, Severity};
 use serde_json::json;
 
 use super::{FOUND, input, sarif};
@@ -225,11 +225,8 @@ fn subjects(start: &Start, arguments: &Lint) -> Result<(Option<Profile>, Vec<Sub
 
 /// What to say of an id that no rule has.
 fn unknown_rule(id: &str) -> Option<String> {
-    let models = trust_models();
-    let ids: Vec<&str> = models.iter().flat_map(|model| model.rules()).map(|rule| rule.id).collect();
-    // A model that does not list its rules may have this one.
-    let may_have = |model: &&dyn TrustModel| model.rules().is_empty() && id.starts_with(model.kind());
-    if ids.contains(&id) || models.iter().any(may_have) {
+    let ids: Vec<&str> = trust_models().iter().flat_map(|model| model.rules()).map(|rule| rule.id).collect();
+    if ids.contains(&id) {
         return None;
     }
     let near = nearest(id, ids.iter().copied()).map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();

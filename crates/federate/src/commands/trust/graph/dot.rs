@@ -2,7 +2,7 @@
 
 use super::mermaid::colour;
 use super::model::{Graph, Mark};
-use super::text::{edge, finding, noun, place, visible, words};
+use super::text::{door_lines, edge, finding, place, principal_lines, visible, words};
 
 pub(super) fn draw(graph: &Graph) -> String {
     let mut out = String::from(
@@ -17,7 +17,7 @@ pub(super) fn draw(graph: &Graph) -> String {
         out.push_str(&format!("  w{at} [label={}];\n", quoted(std::slice::from_ref(&workload.name))));
     }
     for (at, door) in graph.doors.iter().enumerate() {
-        let lines: Vec<String> = std::iter::once(&door.context).chain(&door.conditions).cloned().collect();
+        let lines = door_lines(door);
         out.push_str(&format!("  d{at} [label={}{}];\n", quoted(&lines), coloured(graph.worst_of_door(at))));
     }
     for (at, one) in graph.places.iter().enumerate() {
@@ -26,16 +26,7 @@ pub(super) fn draw(graph: &Graph) -> String {
             quoted(&wrapped(&place(one)))
         ));
         for (index, principal) in graph.principals.iter().enumerate().filter(|(_, principal)| principal.place == at) {
-            let mut lines = vec![noun(principal)];
-            for name in &principal.names {
-                lines.push(name.text.clone());
-                if name.details.len() == 1 {
-                    lines.extend(name.details.iter().cloned());
-                }
-            }
-            if !principal.is_known && !graph.chains.iter().any(|chain| chain.to == index) {
-                lines.push("trust not known".to_owned());
-            }
+            let lines = principal_lines(graph, index);
             let worst = principal.findings.first().map(|one| Mark::Found(one.severity));
             let told: Vec<String> = principal.findings.iter().map(finding).collect();
             let tooltip = if told.is_empty() { String::new() } else { format!(", tooltip={}", quoted(&told)) };

@@ -1,7 +1,7 @@
 //! A Mermaid flowchart (<https://mermaid.js.org/syntax/flowchart.html>).
 
 use super::model::{Graph, Mark};
-use super::text::{noun, place, visible, words};
+use super::text::{door_lines, place, principal_lines, visible, words};
 
 /// What Mermaid draws at most, unless its host is configured otherwise (`maxTextSize`, `maxEdges`).
 const LARGEST: usize = 50_000;
@@ -25,22 +25,13 @@ pub(super) fn draw(graph: &Graph) -> String {
         out.push_str(&format!("  w{at}[{}]\n", label(std::slice::from_ref(&workload.name))));
     }
     for (at, door) in graph.doors.iter().enumerate() {
-        let lines: Vec<String> = std::iter::once(&door.context).chain(&door.conditions).cloned().collect();
+        let lines = door_lines(door);
         out.push_str(&format!("  d{at}[{}]{}\n", label(&lines), class(graph.worst_of_door(at))));
     }
     for (at, one) in graph.places.iter().enumerate() {
         out.push_str(&format!("  subgraph a{at}[{}]\n", label(&[place(one)])));
         for (index, principal) in graph.principals.iter().enumerate().filter(|(_, principal)| principal.place == at) {
-            let mut lines = vec![noun(principal)];
-            for name in &principal.names {
-                lines.push(name.text.clone());
-                if name.details.len() == 1 {
-                    lines.extend(name.details.iter().cloned());
-                }
-            }
-            if !principal.is_known && !graph.chains.iter().any(|chain| chain.to == index) {
-                lines.push("trust not known".to_owned());
-            }
+            let mut lines = principal_lines(graph, index);
             let worst = principal.findings.first().map(|finding| Mark::Found(finding.severity));
             lines.extend(
                 principal

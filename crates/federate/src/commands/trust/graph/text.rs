@@ -1,6 +1,6 @@
 //! The words that every format shares.
 
-use super::model::{Edge, Graph, Mark, Place, Principal};
+use super::model::{Door, Edge, Graph, Mark, Place, Principal};
 use super::ways::Difference;
 
 /// Text that shows what it holds: control characters, and those that turn the direction of writing, as escapes.
@@ -23,6 +23,27 @@ pub(super) fn noun(principal: &Principal) -> String {
         1 => principal.noun.clone(),
         many => format!("{many} {}s", principal.noun),
     }
+}
+
+/// What stands on a principal: what it is, its names with what is to be said of each, and whether nothing tells its trust.
+pub(super) fn principal_lines(graph: &Graph, index: usize) -> Vec<String> {
+    let principal = &graph.principals[index];
+    let mut lines = vec![noun(principal)];
+    for name in &principal.names {
+        lines.push(name.text.clone());
+        if name.details.len() == 1 {
+            lines.extend(name.details.iter().cloned());
+        }
+    }
+    if !principal.is_known && !graph.chains.iter().any(|chain| chain.to == index) {
+        lines.push("trust not known".to_owned());
+    }
+    lines
+}
+
+/// What stands on a way in: which jobs, and under which conditions.
+pub(super) fn door_lines(door: &Door) -> Vec<String> {
+    std::iter::once(&door.context).chain(&door.conditions).cloned().collect()
 }
 
 /// The names of a place: what all of them begin with is said once.
