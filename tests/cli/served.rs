@@ -19,6 +19,9 @@ pub(crate) struct Served {
     pub(crate) runtime: tempfile::TempDir,
 }
 
+/// What a child runs that tells its variables.
+pub(crate) const TELL: &str = "echo FEDERATE_PID=$PPID; echo CHILD_PID=$$; env; echo; exec cat";
+
 /// A federate of the repository's sample profiles, in an environment of its own.
 pub(crate) fn federate(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_federate"));
@@ -41,8 +44,17 @@ pub(crate) fn in_sandbox<'a>(sandbox: &[&'a str], command: &[&'a str]) -> Vec<&'
 impl Served {
     /// `federate exec EXEC -- sh`, in a sandbox, whose child tells its variables.
     pub(crate) fn exec(sandbox: &[&str], exec: &[&str]) -> Self {
-        let script = "echo FEDERATE_PID=$PPID; echo CHILD_PID=$$; env; echo; exec cat";
-        Self::start(&in_sandbox(sandbox, &[&["exec"], exec, &["--", "sh", "-c", script]].concat()), |_| {})
+        Self::start(&in_sandbox(sandbox, &[&["exec"], exec, &["--", "sh", "-c", TELL]].concat()), |_| {})
+    }
+
+    /// Another program that starts federate.
+    pub(crate) fn start_program(program: &str, arguments: &[&str]) -> Self {
+        let runtime = tempfile::tempdir().unwrap();
+        let mut command = Command::new(program);
+        let usual = federate(runtime.path(), &[]);
+        command.args(arguments).env_clear().current_dir(usual.get_current_dir().unwrap());
+        command.envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self::of(runtime, command)
     }
 
     pub(crate) fn start(arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
@@ -52,8 +64,12 @@ impl Served {
 
     pub(crate) fn start_in(runtime: tempfile::TempDir, arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
         let mut command = federate(runtime.path(), arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         change(&mut command);
+        Self::of(runtime, command)
+    }
+
+    fn of(runtime: tempfile::TempDir, mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut variables = BTreeMap::new();
@@ -66,6 +82,12 @@ impl Served {
                 None if line.is_empty() => break,
                 None => {}
             }
+        }
+        if let Some(pid) = variables.get("CHILD_PID") {
+            // A shell may have a signal wait for what it does, and then become another program.
+            eventually("the shell has become cat", || {
+                std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() != "sh")
+            });
         }
         let stdin = child.stdin.take();
         Self { child, stdin, variables, runtime }
@@ -89,6 +111,15 @@ impl Served {
         get(&host, &path, &[&secret])
     }
 
+    /// Does anybody still know the child's secret? Another process may have got the port meanwhile.
+    pub(crate) fn is_served(&self) -> bool {
+        let (host, path) = self.place("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+        let secret = self.get("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAuthorization: {secret}\r\n\r\n");
+        TcpStream::connect(&host).is_ok_and(|stream| say_on(stream, request.as_bytes()).starts_with("HTTP/1.1 200 "))
+    }
+
     /// What azure-identity and the az CLI ask.
     pub(crate) fn identity(&self, resource: &str) -> (u16, Value) {
         let (host, path) = self.place("IDENTITY_ENDPOINT");
@@ -100,6 +131,13 @@ impl Served {
     pub(crate) fn finish(mut self) -> Done {
         drop(self.stdin.take());
         self.done()
+    }
+
+    /// Waits until a process that was sent a signal is gone.
+    pub(crate) fn ends(&self, signal: &str, pid: &str) {
+        let pid = self.get(pid);
+        let federate = self.get("FEDERATE_PID");
+        assert!(comes(|| !lives(pid)), "{signal} does not end {}; federate: {}", told_of(pid), told_of(federate));
     }
 
     pub(crate) fn signal(&self, signal: &str, pid: &str) {
@@ -124,7 +162,10 @@ impl Served {
 
 /// Sends these bytes and reads until the server closes.
 pub(crate) fn say(host: &str, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(host).unwrap();
+    say_on(TcpStream::connect(host).unwrap(), bytes)
+}
+
+fn say_on(mut stream: TcpStream, bytes: &[u8]) -> String {
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     // The server may close before it has read all.
     let _ = stream.write_all(bytes);
@@ -145,13 +186,36 @@ pub(crate) fn get(host: &str, path: &str, headers: &[&str]) -> (u16, Value) {
 
 /// Waits until it holds, for a machine's worst day.
 pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
+    assert!(comes(holds), "{what}");
+}
+
+/// Does it hold in the end?
+fn comes(holds: impl Fn() -> bool) -> bool {
     for _ in 0..1200 {
         if holds() {
-            return;
+            return true;
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    panic!("{what}");
+    false
+}
+
+/// What the kernel knows of a process: state, and which signals wait, are blocked, ignored, taken.
+pub(crate) fn told_of(pid: &str) -> String {
+    let read = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+    let status = read("status");
+    let lines = status.lines().filter(|line| {
+        let (name, _) = line.split_once(':').unwrap_or_default();
+        ["State", "PPid", "Threads", "SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt"].contains(&name)
+    });
+    format!("{pid} {:?} {:?}", read("cmdline").replace('\0', " "), lines.collect::<Vec<_>>())
+}
+
+/// Is a signal ignored by this process, and so by all that it starts?
+pub(crate) fn ignores(number: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default().trim().to_owned();
+    u64::from_str_radix(&mask, 16).is_ok_and(|mask| mask & (1 << (number - 1)) != 0)
 }
 
 /// Is there a process of this id that has not ended?

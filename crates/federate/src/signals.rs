@@ -1,7 +1,9 @@
 //! Children, and the signals that are meant for them.
 //!
 //! What the terminal sends (Ctrl-C; hang-up, unless federate leads the session) reaches every process of the foreground
-//! group by itself; passing it on would deliver it twice. What another process sends to federate alone (`kill`, a CI runner that cancels) is passed on.
+//! group by itself; passing it on would deliver it twice. What another process sends to federate alone (`kill`, a CI
+//! runner that cancels) is passed on. What was ignored when federate began (`nohup`, a script's `&`) stays ignored, as it
+//! would be for the command alone.
 //! Several children at once have a process group each, which the terminal does not reach: there everything is passed on,
 //! to the whole group, so that nothing that a child started is left behind.
 
@@ -58,7 +60,7 @@ impl Children {
         }
         // Of a terminal that is gone the kernel tells the leader of its session alone.
         let is_ours_alone = origin.signal == SIGHUP && is_session_leader();
-        let sent_by_process = matches!(origin.cause, Cause::Sent(_)) || is_ours_alone;
+        let sent_by_process = !is_from_terminal(&origin.cause) || is_ours_alone;
         for pid in living.keys() {
             if has_groups {
                 forward_to_group(*pid, origin.signal);
@@ -82,11 +84,13 @@ impl SignalGuard {
 
     fn start(has_groups: bool) -> io::Result<Self> {
         let children = Arc::new(Children::default());
-        let mut signals = SignalsInfo::<WithOrigin>::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2])?;
+        let mut wanted = vec![SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
         if has_groups {
-            signals.handle().add_signal(SIGTSTP)?;
-            signals.handle().add_signal(SIGCONT)?;
+            wanted.extend([SIGTSTP, SIGCONT]);
         }
+        let ignored = ignored(&std::fs::read_to_string("/proc/self/status").unwrap_or_default());
+        wanted.retain(|signal| ignored & (1 << (signal - 1)) == 0);
+        let mut signals = SignalsInfo::<WithOrigin>::new(wanted)?;
         let known = children.clone();
         thread::spawn(move || {
             for origin in &mut signals {
@@ -150,6 +154,17 @@ impl SignalGuard {
     }
 }
 
+/// Linux tells the terminal's signals apart; elsewhere one that no process is known to have sent counts as the terminal's.
+fn is_from_terminal(cause: &Cause) -> bool {
+    if cfg!(target_os = "linux") { *cause == Cause::Kernel } else { !matches!(cause, Cause::Sent(_)) }
+}
+
+/// The ignored signals in the text of `/proc/PID/status` (proc_pid_status(5)), signal N as bit N-1.
+fn ignored(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+}
+
 /// As in `ssh -t HOST federate …` or a container with a terminal.
 fn is_session_leader() -> bool {
     rustix::process::getsid(None).is_ok_and(|session| session == rustix::process::getpid())
@@ -201,5 +216,13 @@ mod tests {
         assert_eq!(exit_code(ExitStatus::from_raw(7 << 8)), 7);
         assert_eq!(exit_code(ExitStatus::from_raw(15)), 143);
         assert_eq!(exit_code(ExitStatus::from_raw(0)), 0);
+    }
+
+    #[test]
+    fn ignored_signals_are_read() {
+        let nohup = "Name:\tsh\nSigBlk:\t0000000000000003\nSigIgn:\t0000000000000001\nSigCgt:\t0000000000000002\n";
+        assert_eq!(ignored(nohup), 1 << (SIGHUP - 1));
+        assert_eq!(ignored("SigIgn:\t0000000000001006\n") & (1 << (SIGINT - 1)), 1 << (SIGINT - 1));
+        assert_eq!(ignored(""), 0);
     }
 }
