@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::served::{Served, TELL, eventually, federate, ignores, lives, private};
+use crate::served::{Served, TELL, eventually, federate, ignores, in_sandbox, lives, private};
 use crate::support::finish;
 
 const NOTHING: Vec<PathBuf> = Vec::new();
@@ -79,6 +79,28 @@ fn a_federate_that_is_killed_leaves_private_files_until_the_next_start_and_no_or
     assert!(!directory.exists(), "the next start sweeps");
     assert_eq!(served.finish().code, 137);
     assert_eq!(private(&home), NOTHING);
+}
+
+#[test]
+fn what_a_shell_started_ends_with_a_killed_federate() {
+    // A shell of its own and its child, a session of its own, no environment.
+    let script = "cd \"$HOME\"; echo $PPID >pid0; sh -c 'echo $$ >pid1; sleep 600 & echo $! >pid2; wait' & \
+                  setsid sh -c 'echo $$ >pid3; exec sleep 600' & env -i /bin/sh -c 'echo $$ >pid4; exec /bin/sleep 600' & wait";
+    let exec = ["exec", "-p", "dev", "--serve", "--", "sh", "-c", script];
+    let each = ["each", "-p", "dev", "-t", "aws", "--", "sh", "-c", script];
+    for words in [&exec[..], &each[..]] {
+        let home = tempfile::tempdir().unwrap();
+        let read = |name: &str| std::fs::read_to_string(home.path().join(name)).unwrap_or_default().trim().to_owned();
+        let mut sandbox = federate(home.path(), &in_sandbox(&["-p", "dev"], words));
+        let mut sandbox = sandbox.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let pids = || ["pid1", "pid2", "pid3", "pid4"].map(read);
+        eventually("all tell their ids", || pids().iter().all(|pid| !pid.is_empty()));
+        let pids = pids();
+        assert!(pids.iter().all(|pid| lives(pid)), "{pids:?}");
+        assert!(Command::new("kill").args(["-KILL", &read("pid0")]).status().unwrap().success());
+        eventually("all that was started ends", || !pids.iter().any(|pid| lives(pid)));
+        assert_eq!(sandbox.wait().unwrap().code(), Some(137));
+    }
 }
 
 /// `script` (util-linux) gives its command a terminal of its own.

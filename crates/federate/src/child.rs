@@ -9,7 +9,6 @@ use std::process::{Command, ExitStatus};
 use federate_core::{Argument, ChildEnv, ChildValue, Env, Error, NamePattern, Secret, Session, SetupCommand, codes};
 use tokio::sync::oneshot;
 
-use crate::bound;
 use crate::files::{Files, Handed};
 use crate::private::PrivateDirectory;
 use crate::report::Failure;
@@ -50,11 +49,6 @@ impl Variables {
     #[cfg(feature = "sandbox")]
     pub(crate) fn remove_tokens(&mut self) {
         self.0.retain(|_, value| !value.to_str().is_some_and(federate_core::IdToken::looks_like_one));
-    }
-
-    /// One variable's value.
-    pub(crate) fn get(&self, name: &str) -> Option<&std::ffi::OsStr> {
-        self.0.get(std::ffi::OsStr::new(name)).map(OsString::as_os_str)
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
@@ -221,7 +215,7 @@ pub(crate) async fn supervise(
         if let Some(code) = prepare_all(guard, &variables, &surroundings.setup, &paths).await? {
             return Ok(code);
         }
-        let ended = bound::command(&variables, program, arguments).and_then(|mut command| guard.spawn(&mut command));
+        let ended = guard.spawn(variables.command(program).args(arguments));
         let ended = ended.map_err(|error| start_failure(program, &error))?;
         ended.await.map(exit_code).map_err(|_| Error::new(&codes::USAGE, "the child was lost").into())
     };

@@ -1,7 +1,6 @@
 //! `federate`: a CI job becomes someone in a cloud, without a stored key.
 
 mod args;
-mod bound;
 mod cache;
 mod child;
 mod commands;
@@ -9,6 +8,7 @@ mod edited;
 mod endpoint;
 mod files;
 mod formats;
+mod guardian;
 mod host;
 mod invocation;
 mod kubeconfig;
@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
-    if let Some(code) = bound::become_command(&arguments) {
+    if let Some(code) = guardian::watch(&arguments) {
         return ExitCode::from(code);
     }
     let outcome = match args::parse(&arguments) {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use std::{io, thread};
 
@@ -22,6 +22,8 @@ use signal_hook::iterator::exfiltrator::origin::{Origin, WithOrigin};
 use signal_hook::low_level::emulate_default_handler;
 use signal_hook::low_level::siginfo::Cause;
 use tokio::sync::oneshot;
+
+use crate::guardian::Guardian;
 
 /// Takes the signals from now on: before the first private file is made, until the process ends.
 #[derive(Debug)]
@@ -38,6 +40,8 @@ struct Children {
     /// The first signal, and the first one that ends a process.
     first: AtomicI32,
     ending: AtomicI32,
+    /// Ends them where this process is killed. Started with the first child.
+    guardian: OnceLock<Option<Mutex<Guardian>>>,
 }
 
 impl Children {
@@ -45,7 +49,15 @@ impl Children {
         self.living.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn guardian(&self) -> Option<MutexGuard<'_, Guardian>> {
+        let guardian = self.guardian.get_or_init(|| Guardian::start().map(Mutex::new));
+        guardian.as_ref().map(|guardian| guardian.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn ended(&self, pid: i32, status: ExitStatus) {
+        if let Some(mut guardian) = self.guardian() {
+            guardian.ended(pid);
+        }
         if let Some(Some(sender)) = self.living().remove(&pid) {
             let _ = sender.send(status);
         }
@@ -131,8 +143,13 @@ impl SignalGuard {
         let (sender, receiver) = oneshot::channel();
         // Held while the child begins, so that its end cannot be collected before it is known here.
         let mut living = self.children.living();
+        let mut guardian = self.children.guardian();
         let mut child = command.spawn()?;
         let pid = i32::try_from(child.id()).unwrap_or_default();
+        if let Some(guardian) = &mut guardian {
+            guardian.began(pid);
+        }
+        drop(guardian);
         living.insert(pid, Some(sender));
         let is_first = living.len() == 1;
         // A signal that came before found no child to go to.

@@ -17,7 +17,6 @@ use super::pipes::{Reading, Sink};
 use super::screen::{Kept, Screen, Stream};
 use super::summary::{Fate, Row};
 use crate::args::Each;
-use crate::bound;
 use crate::child::{Prepared, prepare, start_failure};
 use crate::commands::exec::{OWN_OF_EACH, Outfit, outfit};
 use crate::report::{Failure, Output};
@@ -223,8 +222,8 @@ impl Crew<'_> {
             self.arguments.command.iter().map(|word| super::arguments::filled(word, name, place)).collect();
         let (program, rest) =
             words.split_first().ok_or_else(|| Error::new(&codes::USAGE, "there is no command to run"))?;
-        let mut command =
-            bound::command(&prepared.variables, program, rest).map_err(|error| start_failure(program, &error))?;
+        let mut command = prepared.variables.command(program);
+        command.args(rest);
         if self.jobs > 1 {
             command.stdin(Stdio::null());
         }
