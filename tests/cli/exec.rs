@@ -49,6 +49,22 @@ fn isolate_takes_the_jobs_identity_away() {
 }
 
 #[test]
+fn an_isolated_federate_is_not_told_to_ask_for_a_token() {
+    let (_sts, workshop) = workshop();
+    let federate = env!("CARGO_BIN_EXE_federate");
+    for inner in [&["credential-process"][..], &["token"]] {
+        let done = workshop.run(&[&["exec", "--isolate", "--", federate], inner].concat());
+        assert_eq!(done.code, 3, "{}", done.stderr);
+        assert!(
+            done.stderr.contains("token-missing") && done.stderr.contains("inside of `federate"),
+            "{}",
+            done.stderr
+        );
+        assert!(!done.stderr.contains("id_tokens"), "{}", done.stderr);
+    }
+}
+
+#[test]
 fn exit_codes_are_the_childs() {
     let (_sts, workshop) = workshop();
     for (script, code) in [("exit 0", 0), ("exit 3", 3), ("kill -TERM $$", 143), ("kill -KILL $$", 137)] {

@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Written last: an environment without it was cut off while it was made.
+/// Written last, with the folder's place: an environment without it was cut off while it was made, and one with another
+/// place was moved, which none survives.
 pub(crate) const COMPLETE: &str = ".complete";
 
 /// The folder with the programs of an environment that holds these requirements.
@@ -20,11 +21,12 @@ pub(crate) fn programs(requirements: &str) -> Result<PathBuf, String> {
     // Two test runs at once: one makes it, the other waits. The lock goes with the process, however it ends.
     let lock = File::create(folder.with_extension("lock")).map_err(|error| error.to_string())?;
     lock.lock().map_err(|error| error.to_string())?;
-    if folder.join(COMPLETE).exists() {
+    let place = folder.display().to_string();
+    if fs::read_to_string(folder.join(COMPLETE)).is_ok_and(|made_at| made_at == place) {
         return Ok(programs);
     }
     install(&folder, requirements).map_err(|why| format!("the clients cannot be installed: {why}"))?;
-    File::create(folder.join(COMPLETE)).map_err(|error| error.to_string())?;
+    fs::write(folder.join(COMPLETE), place).map_err(|error| error.to_string())?;
     Ok(programs)
 }
 

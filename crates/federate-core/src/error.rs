@@ -126,6 +126,13 @@ impl Error {
         self
     }
 
+    /// Gives other advice instead of what there was, where more is known of the surroundings.
+    #[must_use]
+    pub fn with_help_only(mut self, help: impl Into<String>) -> Self {
+        self.0.help.clear();
+        self.with_help(help)
+    }
+
     /// Keeps the cloud's own error code (`AccessDenied`, `AADSTS700213`).
     #[must_use]
     pub fn with_cloud_code(mut self, code: impl Into<String>) -> Self {

@@ -21,6 +21,8 @@ mod signals;
 
 use std::process::ExitCode;
 
+use commands::exec::ISOLATED;
+
 fn main() -> ExitCode {
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
     if let Some(code) = guardian::watch(&arguments) {
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
+        Err(failure) if std::env::var_os(ISOLATED).is_some() => ExitCode::from(failure.where_isolated().print()),
         Err(failure) => ExitCode::from(failure.print()),
     }
 }

@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
 
 use anstyle::{AnsiColor, Style};
-use federate_core::{Error, Reporter};
+use federate_core::{Error, Reporter, codes};
 use serde_json::{Value as Json, json};
 
 /// Text for people or JSON for programs.
@@ -38,6 +38,19 @@ impl Failure {
     pub(crate) fn joined(failures: Vec<Self>) -> Option<Self> {
         let errors: Vec<Error> = failures.into_iter().flat_map(|failure| failure.errors).collect();
         (!errors.is_empty()).then(|| Self::new(errors))
+    }
+
+    /// Where the job's identity was taken away on purpose, no line in the pipeline gives it back.
+    pub(crate) fn where_isolated(mut self) -> Self {
+        let explain = |error: Error| match error.code().name {
+            name if name == codes::TOKEN_MISSING.name => error.with_help_only(
+                "this command runs inside of `federate … --isolate`, which keeps the job's identity from it: use the \
+                 credentials that it was given, or leave --isolate out",
+            ),
+            _ => error,
+        };
+        self.errors = self.errors.into_iter().map(explain).collect();
+        self
     }
 
     /// The errors alone.

@@ -149,6 +149,7 @@ fn variables(
     }
     if preparation.isolate {
         job_variables(start, session.context(), sources).iter().for_each(|name| variables.remove(name));
+        variables.set(ISOLATED, "1");
     }
     if !profile.names().is_empty() {
         variables.set("FEDERATE_PROFILE", profile.names().join(","));
@@ -170,6 +171,9 @@ pub(crate) const OWN_OF_EACH: [&str; 3] = ["FEDERATE_TARGET", "FEDERATE_ACCOUNT"
 
 /// Set for the child, so that `federate whoami` inside it reports on the credentials that it was given.
 pub(crate) const GIVEN: &str = "FEDERATE_CREDENTIALS";
+
+/// Set for a child from which the job's identity is kept, so that a federate inside it does not advise to ask for a token.
+pub(crate) const ISOLATED: &str = "FEDERATE_ISOLATED";
 
 /// The profile, with `az_login` set in the targets that know it if the command line asks for it.
 pub(crate) fn load(start: &Start, az_login: bool, patterns: &[String]) -> Result<Profile, Failure> {

@@ -8,7 +8,7 @@ mod credential_process;
 mod doctor;
 mod each;
 mod env;
-mod exec;
+pub(crate) mod exec;
 mod issuer;
 mod kube_token;
 mod kubeconfig;
