@@ -55,6 +55,43 @@ fn a_decision_with_its_stage() {
 }
 
 #[test]
+fn findings_name_the_line() {
+    let workshop = Workshop::new();
+    let everybody = format!("principalSet://iam.googleapis.com/{}/*", NAME.split_once("/providers").unwrap().0);
+    let text = format!(
+        r#"{{
+  "provider": {{
+    "name": "{NAME}",
+    "oidc": {{
+      "issuerUri": "https://gitlab.com"
+    }},
+    "attributeMapping": {{"google.subject": "assertion.sub"}},
+    "attributeCondition":
+      "true"
+  }},
+  "bindings": [
+    {{
+      "role": "roles/iam.workloadIdentityUser",
+      "members": [
+        "user:mira@example.com",
+        "{everybody}"
+      ]
+    }}
+  ]
+}}"#
+    );
+    std::fs::write(workshop.path("project/provider.json"), text).unwrap();
+    let done = workshop.run_quietly(&["trust", "lint", "--cloud", "gcp", "-o", "json", "provider.json"]);
+    let found: Value = serde_json::from_str(&done.stdout).unwrap();
+    let place = |id: &str| {
+        let all = found["findings"].as_array().unwrap();
+        all.iter().find(|one| one["id"] == id).and_then(|one| one["where"].as_str()).unwrap_or_default().to_owned()
+    };
+    assert!(place("gcp-trivial-condition").starts_with("provider.json:8: "), "{}", done.stdout);
+    assert!(place("gcp-binding-pool-wide").starts_with("provider.json:16: "), "{}", done.stdout);
+}
+
+#[test]
 fn a_list_as_gcloud_prints_it_is_linted() {
     let open = with(provider("true"), json!({"name": NAME.replace("main", "open")}));
     let list = json!([provider("assertion.namespace_id == '7'"), open]);

@@ -18,8 +18,8 @@ mod surroundings;
 use federate_core::{Claims, Error};
 #[cfg(feature = "cel")]
 use federate_trust::Grant;
-use federate_trust::{Finding, Job, Located, Rule, TrustDocument, TrustModel, Verdict, walk};
-use serde_json::{Map, Value as Json};
+use federate_trust::{Finding, Job, Located, Rule, TrustDocument, TrustModel, Verdict, walk_keys};
+use serde_json::Value as Json;
 
 use binding::Binding;
 use provider::Provider;
@@ -43,20 +43,22 @@ impl TrustModel for GcpTrust {
     }
 
     fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>> {
-        let (mut found, mut bindings): (Vec<(String, &Map<String, Json>)>, _) = (Vec::new(), Vec::new());
+        let (mut found, mut bindings) = (Vec::new(), Vec::new());
         let around = Surroundings::of(value);
-        walk(value, &mut |path, map| {
-            if is_elsewhere(path) {
+        walk_keys(value, &mut |keys, map| {
+            let path = keys.join(".");
+            if is_elsewhere(&path) {
                 return;
             }
-            if Provider::is_one(map, around.unknown(path)) {
-                found.push((path.to_owned(), map));
+            if Provider::is_one(map, around.unknown(&path)) {
+                found.push((keys.to_vec(), map));
             }
-            bindings.extend(Binding::all_of(path, map, &around));
+            bindings.extend(Binding::all_of(keys, map, &around));
         });
         let (mut providers, mut errors): (Vec<(String, Provider)>, _) = (Vec::new(), Vec::new());
-        for (path, map) in found {
-            match Provider::read(&path, map, around.unknown(&path)) {
+        for (keys, map) in found {
+            let path = keys.join(".");
+            match Provider::read(&keys, map, around.unknown(&path)) {
                 Ok(provider) if providers.iter().any(|(_, known)| known.is_same(&provider)) => {}
                 Ok(provider) => providers.push((path, provider)),
                 Err(found) => errors.extend(found),

@@ -32,6 +32,8 @@ pub(super) struct Binding {
     pub(super) on: Option<PrincipalLabel>,
     /// The IAM condition that has to hold besides: its expression, or else its title. Nobody evaluates it here.
     pub(super) condition: Option<String>,
+    /// The keys and indices that lead to the member in its file.
+    pub(super) path: Vec<String>,
 }
 
 /// Whom of the pool.
@@ -57,21 +59,27 @@ pub(super) enum Selector {
 
 impl Binding {
     /// All members that an object names: those of a policy, a Terraform resource, or a bare list.
-    pub(super) fn all_of(path: &str, map: &Map<String, Json>, around: &Surroundings<'_>) -> Vec<Self> {
-        let texts = |key: &str| match map.get(key) {
-            Some(Json::String(one)) => vec![one.as_str()],
-            Some(Json::Array(many)) => many.iter().filter_map(Json::as_str).collect(),
+    pub(super) fn all_of(keys: &[String], map: &Map<String, Json>, around: &Surroundings<'_>) -> Vec<Self> {
+        let path = &keys.join(".");
+        let at = |end: &[&str]| keys.iter().map(String::as_str).chain(end.iter().copied()).map(str::to_owned).collect();
+        let read = |key: &str| match map.get(key) {
+            Some(Json::String(one)) => vec![Self { path: at(&[key]), ..Self::read(one) }],
+            Some(Json::Array(many)) => {
+                let texts = many.iter().enumerate().filter_map(|(index, one)| Some((index.to_string(), one.as_str()?)));
+                texts.map(|(index, one)| Self { path: at(&[key, &index]), ..Self::read(one) }).collect()
+            }
             _ => Vec::new(),
         };
         let is_binding = map.contains_key("role") || map.contains_key("members");
-        let mut members: Vec<Self> = texts("bindings").into_iter().map(Self::read).collect();
+        let mut members: Vec<Self> = read("bindings");
         if is_binding {
-            members.extend(texts("members").into_iter().chain(texts("member")).map(Self::read));
+            members.extend(read("members").into_iter().chain(read("member")));
             let unknown = around.unknown(path);
             let is_unknown = |key: &str| unknown.is_some_and(|unknown| is_unknown(unknown.get(key)));
             if is_unknown("members") || is_unknown("member") {
                 let (member, chooses) = (format!("({UNKNOWN})"), Selector::Unknown);
-                members.push(Self { member, pool: None, chooses, role: None, on: None, condition: None });
+                let path = keys.to_vec();
+                members.push(Self { member, pool: None, chooses, role: None, on: None, condition: None, path });
             }
         }
         if members.is_empty() {
@@ -96,6 +104,7 @@ impl Binding {
             role: None,
             on: None,
             condition: None,
+            path: Vec::new(),
         };
         let (is_set, rest) = match (member.strip_prefix("principalSet://"), member.strip_prefix("principal://")) {
             (Some(rest), _) => (true, rest),
@@ -104,6 +113,12 @@ impl Binding {
         };
         let (pool, chooses) = choose(is_set, rest);
         of(pool, chooses)
+    }
+
+    /// The same member with the same rights, wherever it stands: a plan says everything twice.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let parts = |one: &Self| (one.member.clone(), one.role.clone(), one.on.clone(), one.condition.clone());
+        parts(self) == parts(other)
     }
 
     /// Is it for the identities of this pool?

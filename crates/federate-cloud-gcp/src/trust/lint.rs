@@ -44,7 +44,8 @@ impl Found<'_> {
             known.severity = known.severity.max(severity);
             return;
         }
-        let mut finding = Finding::new(rule(id), format!("{}, {part}", self.provider.label()));
+        let finding = Finding::new(rule(id), format!("{}, {part}", self.provider.label()));
+        let mut finding = finding.at(self.provider.path_of(part));
         finding.severity = severity;
         self.all.push(finding);
     }

@@ -44,6 +44,9 @@ pub(super) struct Provider {
     pub(super) condition: Option<Expression>,
     /// Who may act; `None` where no binding is given, so that nothing can be said.
     pub(super) bindings: Option<Vec<Binding>>,
+    /// The keys and indices that lead to it in its file, and from there to its parts.
+    path: Vec<String>,
+    parts: BTreeMap<&'static str, Vec<String>>,
 }
 
 /// What stands under either spelling: the API's or Terraform's.
@@ -80,10 +83,11 @@ impl Provider {
     /// # Errors
     /// `trust-document`, one for each part that cannot be read.
     pub(super) fn read(
-        path: &str,
+        keys: &[String],
         map: &Map<String, Json>,
         unknown: Option<&Map<String, Json>>,
     ) -> Result<Self, Vec<Error>> {
+        let path = keys.join(".");
         let unknown = unknown_parts(unknown);
         let mut errors = Vec::new();
         let mut bad = |what: String, key: &str| {
@@ -158,14 +162,30 @@ impl Provider {
         let state = text("state", "state").filter(|state| state == "DELETED");
         let closed = if is_disabled { Some("disabled".to_owned()) } else { state };
         let project = text("project", "project");
-        Ok(Self { name, pool, id, project, unknown, closed, issuer, audiences, mapping, condition, bindings: None })
+        let (path, parts) = (keys.to_vec(), parts(map));
+        let bindings = None;
+        Ok(Self {
+            name,
+            pool,
+            id,
+            project,
+            unknown,
+            closed,
+            issuer,
+            audiences,
+            mapping,
+            condition,
+            bindings,
+            path,
+            parts,
+        })
     }
 
     /// Takes the bindings that stand in the same file.
     pub(super) fn bind(&mut self, bindings: &[Binding]) {
         let mut own: Vec<Binding> = Vec::new();
         for binding in bindings {
-            if !own.contains(binding) {
+            if !own.iter().any(|known| known.is_same(binding)) {
                 own.push(binding.clone());
             }
         }
@@ -247,10 +267,40 @@ impl Provider {
         self.short().unwrap_or_else(|| path.to_owned())
     }
 
+    /// The way to what a finding names: a part, with whatever follows, or `member MEMBER`.
+    pub(super) fn path_of(&self, named: &str) -> Vec<String> {
+        if let Some(member) = named.strip_prefix("member ") {
+            let mut bindings = self.bindings.iter().flatten();
+            return bindings.find(|binding| binding.member == member).map(|one| one.path.clone()).unwrap_or_default();
+        }
+        let part = self.parts.iter().find(|(part, _)| named.starts_with(*part)).map(|(_, path)| &path[..]);
+        [&self.path[..], part.unwrap_or_default()].concat()
+    }
+
     /// For people.
     pub(super) fn label(&self) -> String {
         self.short().map_or_else(|| "provider".to_owned(), |name| format!("provider {name}"))
     }
+}
+
+/// The keys and indices that lead to the parts that are there.
+fn parts(map: &Map<String, Json>) -> BTreeMap<&'static str, Vec<String>> {
+    let (block, way): (_, &[&str]) = match map.get("oidc") {
+        Some(Json::Object(block)) => (block, &["oidc"]),
+        Some(Json::Array(blocks)) => (blocks.first().and_then(Json::as_object).unwrap_or(map), &["oidc", "0"]),
+        _ => (map, &[]),
+    };
+    let all: [(_, _, &[&str], [_; 2]); 4] = [
+        (part::ISSUER, block, way, ["issuerUri", "issuer_uri"]),
+        (part::AUDIENCES, block, way, ["allowedAudiences", "allowed_audiences"]),
+        (part::MAPPING, map, &[], ["attributeMapping", "attribute_mapping"]),
+        (part::CONDITION, map, &[], ["attributeCondition", "attribute_condition"]),
+    ];
+    let found = all.into_iter().filter_map(|(part, map, way, spellings)| {
+        let key = spellings.into_iter().find(|key| map.contains_key(*key))?;
+        Some((part, way.iter().copied().chain([key]).map(str::to_owned).collect()))
+    });
+    found.collect()
 }
 
 /// The parts that a plan does not know yet.
