@@ -381,3 +381,32 @@ fn one_of_several_is_chosen_and_an_unknown_key_is_a_deny() {
     let done = explain("stack.yaml", &["--only", "Embedded"]);
     assert!(done.code == 1 && done.stdout.contains("gitlab.com:sub"), "{}", done.stdout);
 }
+
+#[test]
+fn of_a_folder_all_that_holds_trust_is_looked_at() {
+    let open = policy("*").to_string();
+    let workshop = Workshop::new();
+    let lint = |words: &[&str]| workshop.run_quietly(&[&["trust", "lint"], words].concat());
+    let write = |name: &str, text: &str| {
+        let path = workshop.path("project").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("infra/package.json", "{\"name\": \"x\"}");
+    let done = lint(&["infra"]);
+    assert_eq!(done.code, 2, "{}", done.stderr);
+    assert!(done.stderr.contains("no file in infra holds a trust configuration"), "{}", done.stderr);
+    write("infra/roles/deploy.json", &open);
+    write("infra/chart/role.yaml", "{{ if .Values.role }}\n- a: {{ b }}\n");
+    write("infra/.terraform/role.json", &open);
+    let done = lint(&["infra"]);
+    assert_eq!(done.code, 1, "{}", done.stderr);
+    assert!(done.stdout.contains("where: infra/roles/deploy.json:1: statement 1"), "{}", done.stdout);
+    assert!(done.stderr.contains("infra/chart/role.yaml") && done.stderr.contains("it is left out"), "{}", done.stderr);
+    assert!(done.stderr.contains(" in 1 file\n") && !done.stdout.contains(".terraform"), "{}", done.stderr);
+    write("infra/roles/broken.json", &open.replace("\"Allow\"", "\"Alow\""));
+    let done = lint(&["infra"]);
+    assert_eq!(done.code, 2, "a policy that is none is no other file: {}", done.stderr);
+    assert!(done.stderr.contains("infra/roles/broken.json:1"), "{}", done.stderr);
+    assert_eq!(lint(&["--cloud", "asw", "infra"]).code, 2);
+}

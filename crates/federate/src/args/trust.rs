@@ -139,8 +139,9 @@ pub(crate) struct Lint {
     /// Leave out this finding, and say why: `org-wide=the whole organization deploys here`.
     #[arg(long, env = "FEDERATE_IGNORE", value_delimiter = '\n', value_name = "ID=REASON")]
     pub(crate) ignore: Vec<String>,
-    /// What to look at, `-` for stdin: policies and credentials as the clouds' tools print them, templates, plans.
-    /// Without one, the files that the profile's targets name as `trust.policy`.
+    /// What to look at, `-` for stdin: policies and credentials as the clouds' tools print them, templates, plans; of a
+    /// folder all such files in it that hold any. Without one, the files that the profile's targets name as
+    /// `trust.policy`.
     #[arg(value_name = "FILE", conflicts_with = "target")]
     pub(crate) files: Vec<PathBuf>,
 }

@@ -57,18 +57,28 @@ pub(super) fn models(cloud: Option<&str>) -> Result<Vec<&'static dyn TrustModel>
     Ok(found)
 }
 
-/// Every trust configuration in a file.
-pub(super) fn documents(path: &Path, cloud: Option<&str>) -> Result<(Source, Vec<Located>), Vec<Error>> {
-    let models = models(cloud).map_err(|error| vec![error])?;
-    let source = text(path).and_then(|text| Source::read(path, text)).map_err(|error| vec![error])?;
+/// A file as JSON or YAML.
+pub(super) fn source(path: &Path) -> Result<Source, Error> {
+    text(path).and_then(|text| Source::read(path, text))
+}
+
+/// Every trust configuration in a file that was read; it may hold none.
+pub(super) fn documents_in(source: &Source, cloud: Option<&str>) -> Result<Vec<Located>, Vec<Error>> {
     let mut found = Vec::new();
-    for model in models {
+    for model in models(cloud).map_err(|error| vec![error])? {
+        let documents = model.documents(&source.value);
         found.extend(
-            model
-                .documents(&source.value)
-                .map_err(|errors| errors.into_iter().map(|error| source.locate(error)).collect::<Vec<_>>())?,
+            documents.map_err(|errors| errors.into_iter().map(|error| source.locate(error)).collect::<Vec<_>>())?,
         );
     }
+    Ok(found)
+}
+
+/// Every trust configuration in a file.
+pub(super) fn documents(path: &Path, cloud: Option<&str>) -> Result<(Source, Vec<Located>), Vec<Error>> {
+    models(cloud).map_err(|error| vec![error])?;
+    let source = source(path).map_err(|error| vec![error])?;
+    let found = documents_in(&source, cloud)?;
     // A plan or state says all there is to say; that no role is in it is no mistake.
     if found.is_empty() && federate_trust::terraform::resources(&source.value).is_none() {
         let mut others = trust_models().iter().filter(|model| cloud.is_some_and(|cloud| model.kind() != cloud));

@@ -10,7 +10,7 @@ use federate_profile::Profile;
 use federate_trust::{Finding, Severity};
 use serde_json::json;
 
-use super::{FOUND, input, sarif};
+use super::{FOUND, folder, input, sarif};
 use crate::args::{Level, Lint};
 use crate::commands::written;
 use crate::registry::trust_models;
@@ -40,6 +40,8 @@ struct Subject {
     only: Option<String>,
     ignore: BTreeSet<String>,
     target: Option<String>,
+    /// It was found in a folder, and may be about something else.
+    is_found: bool,
 }
 
 impl Subject {
@@ -60,9 +62,16 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
     let mut unused: BTreeSet<String> = ignored.iter().map(|id| format!("--ignore {id}")).collect();
     let mut left_out = 0_usize;
     let mut known: BTreeSet<String> = BTreeSet::new();
+    let mut others = 0_usize;
     for subject in &subjects {
         known.extend(subject.ignore.iter().cloned());
         match look(subject) {
+            Ok(seen) if seen.is_other && subject.is_found => {
+                others += 1;
+                for unread in seen.unknown {
+                    start.stderr.warn(&unread);
+                }
+            }
             Ok(seen) => {
                 found.extend(seen.found);
                 left_out += seen.left_out;
@@ -80,6 +89,16 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
     }
     if let Some(failure) = Failure::joined(failures) {
         return Err(failure);
+    }
+    let looked_at = subjects.len() - others;
+    if looked_at == 0 {
+        let folders: Vec<String> = arguments.files.iter().map(|path| path.display().to_string()).collect();
+        return Err(Error::new(
+            &codes::USAGE,
+            format!("no file in {} holds a trust configuration", folders.join(", ")),
+        )
+        .with_help("looked for in .json, .yaml, .yml, .template and .tfstate files")
+        .into());
     }
     let least = severity(arguments.min_severity);
     let mut kept = Vec::new();
@@ -109,7 +128,7 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
     };
     written(print_styled(&text))?;
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
-    let (findings, files) = (count(kept.len(), "finding"), count(subjects.len(), "file"));
+    let (findings, files) = (count(kept.len(), "finding"), count(looked_at, "file"));
     start.stderr.note(&format!("{findings}, {left_out} left out, in {files}"));
     known.extend(ignored);
     let misspelt: Vec<String> = known.into_iter().filter_map(|id| unknown_rule(&id)).collect();
@@ -124,16 +143,33 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
 }
 
 /// What is in one file.
+#[derive(Default)]
 struct Seen {
     found: Vec<InFile>,
     left_out: usize,
     unused: Vec<String>,
-    /// What is known only after apply.
+    /// What is known only after apply, or cannot be read at all.
     unknown: Vec<String>,
+    /// It holds no trust.
+    is_other: bool,
 }
 
 fn look(subject: &Subject) -> Result<Seen, Vec<Error>> {
-    let (source, mut documents) = input::documents(&subject.path, subject.cloud.as_deref())?;
+    let cloud = subject.cloud.as_deref();
+    let (source, mut documents) = if subject.is_found {
+        let source = match input::source(&subject.path) {
+            Ok(source) => source,
+            // A Helm chart, say; a policy that is broken is told of as well.
+            Err(error) => return Ok(Seen { unknown: vec![left_out(&error)], is_other: true, ..Seen::default() }),
+        };
+        let documents = input::documents_in(&source, cloud)?;
+        (source, documents)
+    } else {
+        input::documents(&subject.path, cloud)?
+    };
+    if documents.is_empty() && subject.is_found {
+        return Ok(Seen { is_other: true, ..Seen::default() });
+    }
     if let Some(only) = &subject.only {
         let all: Vec<String> =
             documents.iter().map(|located| located.place.clone()).filter(|place| !place.is_empty()).collect();
@@ -151,7 +187,7 @@ fn look(subject: &Subject) -> Result<Seen, Vec<Error>> {
         None => format!("--ignore {id}"),
     };
     let mut unused: BTreeSet<&str> = subject.ignore.iter().map(String::as_str).collect();
-    let mut seen = Seen { found: Vec::new(), left_out: 0, unused: Vec::new(), unknown: Vec::new() };
+    let mut seen = Seen::default();
     let file = match &subject.target {
         _ if subject.path == Path::new("-") => "stdin".to_owned(),
         // The loader has made it absolute.
@@ -177,6 +213,11 @@ fn look(subject: &Subject) -> Result<Seen, Vec<Error>> {
     Ok(seen)
 }
 
+fn left_out(error: &Error) -> String {
+    let cause = error.cause().map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{}{cause}; it is left out", error.what())
+}
+
 /// The findings in the file that a target names as its trust; `None` where it names none.
 ///
 /// # Errors
@@ -193,20 +234,31 @@ fn subject(profile: &Profile, target: &str) -> Option<Subject> {
         only: section.only.clone(),
         ignore: section.ignore.keys().cloned().collect(),
         target: Some(target.to_owned()),
+        is_found: false,
     })
 }
 
 /// The files named, else those that the profile's targets name.
 fn subjects(start: &Start, arguments: &Lint) -> Result<(Option<Profile>, Vec<Subject>), Failure> {
     if !arguments.files.is_empty() {
-        let given = |path: &PathBuf| Subject {
-            path: path.clone(),
+        let given = |path: PathBuf, is_found: bool| Subject {
+            path,
             cloud: arguments.cloud.clone(),
             only: None,
             ignore: BTreeSet::new(),
             target: None,
+            is_found,
         };
-        return Ok((None, arguments.files.iter().map(given).collect()));
+        input::models(arguments.cloud.as_deref())?;
+        let mut subjects = Vec::new();
+        for path in &arguments.files {
+            if path.is_dir() {
+                subjects.extend(folder::files(path)?.into_iter().map(|path| given(path, true)));
+            } else {
+                subjects.push(given(path.clone(), false));
+            }
+        }
+        return Ok((None, subjects));
     }
     let profile = start.load(&[])?;
     let names = if arguments.targets.target.is_empty() {

@@ -2,6 +2,7 @@
 
 mod allow;
 mod explain;
+mod folder;
 mod generate;
 mod graph;
 mod input;
