@@ -34,7 +34,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// Flags of every command.
+// Flags of every command.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Profile and output")]
 pub(crate) struct Global {
@@ -79,7 +79,7 @@ pub(crate) enum Color {
     Never,
 }
 
-/// Which targets.
+// Which targets.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Targets {
     /// Become this target; repeat for several, globs match (`prod-*`).
@@ -88,6 +88,7 @@ pub(crate) struct Targets {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Run a command with the credentials in its environment only.
     Exec(Exec),
@@ -199,6 +200,7 @@ pub(crate) struct Token {
 }
 
 #[derive(Clone, Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Profile {
     /// List the profiles of the directory.
     List,
@@ -221,6 +223,13 @@ pub(crate) enum Refusal {
     Shown(u8),
     /// It is wrong.
     Usage(Failure),
+}
+
+/// Everything, where parsing itself makes only what is asked for.
+pub(crate) fn command() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    command
 }
 
 /// Reads the command line.
@@ -281,7 +290,7 @@ mod tests {
 
     #[test]
     fn the_definition_is_sound() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
@@ -296,12 +305,12 @@ mod tests {
             }
             command.get_subcommands().for_each(check);
         }
-        check(&Cli::command());
+        check(&command());
     }
 
     #[test]
     fn help_names_every_format_that_can_be_generated() {
-        let mut cli = Cli::command();
+        let mut cli = command();
         let trust = cli.find_subcommand_mut("trust").unwrap();
         let help = trust.find_subcommand_mut("generate").unwrap().render_long_help().to_string();
         for format in crate::registry::trust_models().iter().flat_map(|model| model.formats()) {

@@ -9,7 +9,7 @@ use federate_core::HumanDuration;
 use super::Targets;
 use crate::formats::Format;
 
-/// How a child is prepared.
+// How a child is prepared.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Preparation {
     /// Keep variables that outrank or contradict the new credentials.
@@ -58,7 +58,7 @@ pub(crate) struct Env {
     pub(crate) allow_artifact_secrets: bool,
 }
 
-/// An endpoint without a child.
+// An endpoint without a child.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Serve {
     #[command(flatten)]

@@ -30,6 +30,7 @@ pub(crate) struct CredentialProcess {
 }
 
 #[derive(Clone, Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum CacheCommand {
     /// List what is kept, without secrets.
     List,
@@ -37,7 +38,7 @@ pub(crate) enum CacheCommand {
     Clear,
 }
 
-/// What to do with a file.
+// What to do with a file.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Change {
     /// Print the difference instead of making it.

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Preparation, Targets};
 
-/// What to run for each target, and how much of it at once.
+// What to run for each target, and how much of it at once.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Each {
     #[command(flatten)]

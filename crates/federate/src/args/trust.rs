@@ -8,6 +8,7 @@ use super::Targets;
 
 /// What to ask of a trust configuration.
 #[derive(Clone, Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Trust {
     /// Say whether the cloud lets a token in, why, and what to change.
     Explain(Explain),

@@ -7,13 +7,13 @@ use clap::CommandFactory as _;
 use federate_core::{Code, Error, codes};
 
 use super::written;
-use crate::args::{Cli, ReferencePage};
+use crate::args::{Cli, ReferencePage, command};
 use crate::report::{Failure, print_result};
 use crate::setup::Start;
 
 pub(crate) fn completions(shell: clap_complete::Shell) -> Result<u8, Failure> {
     let mut out = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "federate", &mut out);
+    clap_complete::generate(shell, &mut command(), "federate", &mut out);
     written(print_result(&String::from_utf8_lossy(&out)))
 }
 
@@ -60,7 +60,7 @@ fn commands_page() -> String {
         }
     }
     // The environment of whoever generates the page must not show in it.
-    let mut command = Cli::command().mut_args(|argument| argument.hide_env_values(true)).hide_env_values_everywhere();
+    let mut command = command().mut_args(|argument| argument.hide_env_values(true)).hide_env_values_everywhere();
     command.build();
     let mut out = format!("# Commands\n\n{GENERATED}");
     section(&mut command, "federate", &mut out);
