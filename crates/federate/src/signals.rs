@@ -2,8 +2,8 @@
 //!
 //! What the terminal sends (Ctrl-C; hang-up, unless federate leads the session) reaches every process of the foreground
 //! group by itself; passing it on would deliver it twice. What another process sends to federate alone (`kill`, a CI
-//! runner that cancels) is passed on. What was ignored when federate began (`nohup`, a script's `&`) stays ignored, as it
-//! would be for the command alone.
+//! runner that cancels) is passed on. A hang-up that was ignored when federate began (`nohup`) stays ignored, for the command
+//! as well. An interrupt does not: a script's `&` ignores it for whatever is started so, whether it is meant or not.
 //! Several children at once have a process group each, which the terminal does not reach: there everything is passed on,
 //! to the whole group, so that nothing that a child started is left behind.
 
@@ -101,7 +101,7 @@ impl SignalGuard {
             wanted.extend([SIGTSTP, SIGCONT]);
         }
         let ignored = ignored(&std::fs::read_to_string("/proc/self/status").unwrap_or_default());
-        wanted.retain(|signal| ignored & (1 << (signal - 1)) == 0);
+        wanted.retain(|signal| *signal != SIGHUP || ignored & (1 << (SIGHUP - 1)) == 0);
         let mut signals = SignalsInfo::<WithOrigin>::new(wanted)?;
         let known = children.clone();
         thread::spawn(move || {
