@@ -211,11 +211,11 @@ pub(crate) fn told_of(pid: &str) -> String {
     format!("{pid} {:?} {:?}", read("cmdline").replace('\0', " "), lines.collect::<Vec<_>>())
 }
 
-/// Is a signal ignored by this process, and so by all that it starts?
-pub(crate) fn ignores(number: i32) -> bool {
+/// Is a hang-up ignored by this process, and so by all that it starts?
+pub(crate) fn is_hang_up_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default().trim().to_owned();
-    u64::from_str_radix(&mask, 16).is_ok_and(|mask| mask & (1 << (number - 1)) != 0)
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default();
+    u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 != 0)
 }
 
 /// Is there a process of this id that has not ended?
