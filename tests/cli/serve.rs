@@ -123,7 +123,7 @@ fn several_roles_are_profiles_that_ask() {
     let command =
         ["--set", audit, "exec", "-p", "dev", "--serve", "-t", "aws", "-t", "audit", "--", "sh", "-c", script];
     let arguments = [&["--set", audit][..], &in_sandbox(&["-p", "dev"], &command)].concat();
-    let served = Served::start_in(runtime, &arguments, |_| {});
+    let served = Served::start_in(runtime, &arguments);
     let config = std::fs::read_to_string(served.get("AWS_CONFIG_FILE")).unwrap();
     assert!(!config.contains("foreign") && !config.contains("FOREIGN"), "{config}");
     assert!(config.contains("output = json") && config.contains("retry_mode = adaptive"), "{config}");
@@ -213,7 +213,7 @@ fn serve_prints_the_way_and_ends_when_nobody_asks() {
         pid.display(),
         ready.display()
     );
-    let served = Served::start_in(home, &["sandbox", "-p", "dev", "--", "sh", "-c", &script], |_| {});
+    let served = Served::start_in(home, &["sandbox", "-p", "dev", "--", "sh", "-c", &script]);
     // The variables are printed first.
     let told = || std::fs::read_to_string(&ready).unwrap_or_default();
     for _ in 0..200 {

@@ -44,7 +44,10 @@ pub(crate) fn in_sandbox<'a>(sandbox: &[&'a str], command: &[&'a str]) -> Vec<&'
 impl Served {
     /// `federate exec EXEC -- sh`, in a sandbox, whose child tells its variables.
     pub(crate) fn exec(sandbox: &[&str], exec: &[&str]) -> Self {
-        Self::start(&in_sandbox(sandbox, &[&["exec"], exec, &["--", "sh", "-c", TELL]].concat()), |_| {})
+        Self::start_in(
+            tempfile::tempdir().unwrap(),
+            &in_sandbox(sandbox, &[&["exec"], exec, &["--", "sh", "-c", TELL]].concat()),
+        )
     }
 
     /// Another program that starts federate.
@@ -57,14 +60,8 @@ impl Served {
         Self::of(runtime, command)
     }
 
-    pub(crate) fn start(arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
-        let runtime = tempfile::tempdir().unwrap();
-        Self::start_in(runtime, arguments, change)
-    }
-
-    pub(crate) fn start_in(runtime: tempfile::TempDir, arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
-        let mut command = federate(runtime.path(), arguments);
-        change(&mut command);
+    pub(crate) fn start_in(runtime: tempfile::TempDir, arguments: &[&str]) -> Self {
+        let command = federate(runtime.path(), arguments);
         Self::of(runtime, command)
     }
 

@@ -54,6 +54,9 @@ pub(crate) fn watch(words: &[OsString]) -> Option<u8> {
     // What a terminal sends is not meant for it.
     let _ = rustix::process::setsid();
     let children = left(io::stdin().lock());
+    if children.is_empty() {
+        return Some(0);
+    }
     let doomed = family(&children, &processes());
     for pid in doomed.into_iter().filter_map(Pid::from_raw) {
         let _ = kill_process(pid, Signal::TERM);

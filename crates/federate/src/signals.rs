@@ -100,8 +100,9 @@ impl SignalGuard {
         if has_groups {
             wanted.extend([SIGTSTP, SIGCONT]);
         }
-        let ignored = ignored(&std::fs::read_to_string("/proc/self/status").unwrap_or_default());
-        wanted.retain(|signal| *signal != SIGHUP || ignored & (1 << (SIGHUP - 1)) == 0);
+        if is_hang_up_ignored(&std::fs::read_to_string("/proc/self/status").unwrap_or_default()) {
+            wanted.retain(|signal| *signal != SIGHUP);
+        }
         let mut signals = SignalsInfo::<WithOrigin>::new(wanted)?;
         let known = children.clone();
         thread::spawn(move || {
@@ -143,13 +144,11 @@ impl SignalGuard {
         let (sender, receiver) = oneshot::channel();
         // Held while the child begins, so that its end cannot be collected before it is known here.
         let mut living = self.children.living();
-        let mut guardian = self.children.guardian();
         let mut child = command.spawn()?;
         let pid = i32::try_from(child.id()).unwrap_or_default();
-        if let Some(guardian) = &mut guardian {
+        if let Some(mut guardian) = self.children.guardian() {
             guardian.began(pid);
         }
-        drop(guardian);
         living.insert(pid, Some(sender));
         let is_first = living.len() == 1;
         // A signal that came before found no child to go to.
@@ -176,10 +175,10 @@ fn is_from_terminal(cause: &Cause) -> bool {
     if cfg!(target_os = "linux") { *cause == Cause::Kernel } else { !matches!(cause, Cause::Sent(_)) }
 }
 
-/// The ignored signals in the text of `/proc/PID/status` (proc_pid_status(5)), signal N as bit N-1.
-fn ignored(status: &str) -> u64 {
+/// Read from the text of `/proc/PID/status` (proc_pid_status(5)), where signal N is bit N-1.
+fn is_hang_up_ignored(status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & (1 << (SIGHUP - 1)) != 0)
 }
 
 /// As in `ssh -t HOST federate …` or a container with a terminal.
@@ -236,10 +235,10 @@ mod tests {
     }
 
     #[test]
-    fn ignored_signals_are_read() {
+    fn an_ignored_hang_up_is_read() {
         let nohup = "Name:\tsh\nSigBlk:\t0000000000000003\nSigIgn:\t0000000000000001\nSigCgt:\t0000000000000002\n";
-        assert_eq!(ignored(nohup), 1 << (SIGHUP - 1));
-        assert_eq!(ignored("SigIgn:\t0000000000001006\n") & (1 << (SIGINT - 1)), 1 << (SIGINT - 1));
-        assert_eq!(ignored(""), 0);
+        assert!(is_hang_up_ignored(nohup));
+        assert!(!is_hang_up_ignored("SigBlk:\t0000000000000001\nSigIgn:\t0000000000001006\n"));
+        assert!(!is_hang_up_ignored(""));
     }
 }

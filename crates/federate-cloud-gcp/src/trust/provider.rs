@@ -21,6 +21,7 @@ pub(super) mod part {
     pub(in crate::trust) const AUDIENCES: &str = "oidc.allowedAudiences";
     pub(in crate::trust) const MAPPING: &str = "attributeMapping";
     pub(in crate::trust) const CONDITION: &str = "attributeCondition";
+    pub(super) const ALL: [&str; 4] = [ISSUER, AUDIENCES, MAPPING, CONDITION];
 }
 
 /// One provider, and the bindings that are known beside it.
@@ -64,6 +65,24 @@ fn oidc(map: &Map<String, Json>) -> Option<&Map<String, Json>> {
     field(block, "issuerUri", "issuer_uri").map(|_| block)
 }
 
+/// A part's value, and the keys and indices that lead to it.
+fn locate<'a>(map: &'a Map<String, Json>, part: &str) -> Option<(Vec<String>, &'a Json)> {
+    let block = oidc(map).unwrap_or(map);
+    let way: &[&str] = match map.get("oidc") {
+        _ if std::ptr::eq(block, map) => &[],
+        Some(Json::Array(_)) => &["oidc", "0"],
+        _ => &["oidc"],
+    };
+    let (map, way, keys): (_, _, [&str; 2]) = match part {
+        part::ISSUER => (block, way, ["issuerUri", "issuer_uri"]),
+        part::AUDIENCES => (block, way, ["allowedAudiences", "allowed_audiences"]),
+        part::MAPPING => (map, &[][..], ["attributeMapping", "attribute_mapping"]),
+        _ => (map, &[][..], ["attributeCondition", "attribute_condition"]),
+    };
+    let (key, value) = keys.into_iter().find_map(|key| Some((key, map.get(key).filter(|value| !value.is_null())?)))?;
+    Some((way.iter().copied().chain([key]).map(str::to_owned).collect(), value))
+}
+
 impl Provider {
     /// Does the object look like a provider? `unknown` is what a plan does not know of it.
     pub(super) fn is_one(map: &Map<String, Json>, unknown: Option<&Map<String, Json>>) -> bool {
@@ -95,13 +114,13 @@ impl Provider {
             errors.push(Error::new(&TRUST_DOCUMENT, what).with_setting(place));
         };
         let text = |camel: &str, snake: &str| field(map, camel, snake).and_then(Json::as_str).map(str::to_owned);
-        let block = oidc(map).unwrap_or(map);
-        let issuer = field(block, "issuerUri", "issuer_uri").and_then(Json::as_str).map(str::to_owned);
+        let value = |part: &str| locate(map, part).map(|(_, value)| value);
+        let issuer = value(part::ISSUER).and_then(Json::as_str).map(str::to_owned);
         let issuer = issuer.or_else(|| unknown.contains(&part::ISSUER).then(|| format!("({UNKNOWN})")));
         if issuer.is_none() {
             bad("the issuer has to be a text".to_owned(), part::ISSUER);
         }
-        let audiences = match field(block, "allowedAudiences", "allowed_audiences") {
+        let audiences = match value(part::AUDIENCES) {
             None => Some(Vec::new()),
             Some(Json::String(one)) => Some(vec![one.clone()]),
             // Some of a list may be unknown.
@@ -115,7 +134,7 @@ impl Provider {
             bad("the allowed audiences have to be a list of texts".to_owned(), part::AUDIENCES);
         }
         let mut mapping = BTreeMap::new();
-        match field(map, "attributeMapping", "attribute_mapping") {
+        match value(part::MAPPING) {
             None => {}
             Some(Json::Object(entries)) => {
                 for (key, value) in entries.iter().filter(|(_, value)| !value.is_null()) {
@@ -131,7 +150,7 @@ impl Provider {
             }
             Some(_) => bad("the attribute mapping has to be an object".to_owned(), part::MAPPING),
         }
-        let condition = match field(map, "attributeCondition", "attribute_condition") {
+        let condition = match value(part::CONDITION) {
             None => None,
             Some(Json::String(text)) if text.trim().is_empty() => None,
             Some(Json::String(text)) => match Expression::read(text, LONGEST_CONDITION) {
@@ -162,8 +181,8 @@ impl Provider {
         let state = text("state", "state").filter(|state| state == "DELETED");
         let closed = if is_disabled { Some("disabled".to_owned()) } else { state };
         let project = text("project", "project");
-        let (path, parts) = (keys.to_vec(), parts(map));
-        let bindings = None;
+        let parts = part::ALL.into_iter().filter_map(|part| Some((part, locate(map, part)?.0))).collect();
+        let (path, bindings) = (keys.to_vec(), None);
         Ok(Self {
             name,
             pool,
@@ -281,26 +300,6 @@ impl Provider {
     pub(super) fn label(&self) -> String {
         self.short().map_or_else(|| "provider".to_owned(), |name| format!("provider {name}"))
     }
-}
-
-/// The keys and indices that lead to the parts that are there.
-fn parts(map: &Map<String, Json>) -> BTreeMap<&'static str, Vec<String>> {
-    let (block, way): (_, &[&str]) = match map.get("oidc") {
-        Some(Json::Object(block)) => (block, &["oidc"]),
-        Some(Json::Array(blocks)) => (blocks.first().and_then(Json::as_object).unwrap_or(map), &["oidc", "0"]),
-        _ => (map, &[]),
-    };
-    let all: [(_, _, &[&str], [_; 2]); 4] = [
-        (part::ISSUER, block, way, ["issuerUri", "issuer_uri"]),
-        (part::AUDIENCES, block, way, ["allowedAudiences", "allowed_audiences"]),
-        (part::MAPPING, map, &[], ["attributeMapping", "attribute_mapping"]),
-        (part::CONDITION, map, &[], ["attributeCondition", "attribute_condition"]),
-    ];
-    let found = all.into_iter().filter_map(|(part, map, way, spellings)| {
-        let key = spellings.into_iter().find(|key| map.contains_key(*key))?;
-        Some((part, way.iter().copied().chain([key]).map(str::to_owned).collect()))
-    });
-    found.collect()
 }
 
 /// The parts that a plan does not know yet.

@@ -66,13 +66,13 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
     for subject in &subjects {
         known.extend(subject.ignore.iter().cloned());
         match look(subject) {
-            Ok(seen) if seen.is_other && subject.is_found => {
+            Ok(Look::Other(unread)) => {
                 others += 1;
-                for unread in seen.unknown {
-                    start.stderr.warn(&unread);
+                if let Some(why) = unread {
+                    start.stderr.warn(&format!("{why}; it is left out"));
                 }
             }
-            Ok(seen) => {
+            Ok(Look::Trust(seen)) => {
                 found.extend(seen.found);
                 left_out += seen.left_out;
                 unused.extend(seen.unused);
@@ -142,34 +142,39 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
     Ok(if kept.iter().any(|one| one.finding.severity >= limit) { FOUND } else { 0 })
 }
 
+/// What a file turned out to be.
+enum Look {
+    Trust(Seen),
+    /// It was found in a folder and holds no trust, or why it cannot be read.
+    Other(Option<String>),
+}
+
 /// What is in one file.
 #[derive(Default)]
 struct Seen {
     found: Vec<InFile>,
     left_out: usize,
     unused: Vec<String>,
-    /// What is known only after apply, or cannot be read at all.
+    /// What is known only after apply.
     unknown: Vec<String>,
-    /// It holds no trust.
-    is_other: bool,
 }
 
-fn look(subject: &Subject) -> Result<Seen, Vec<Error>> {
+fn look(subject: &Subject) -> Result<Look, Vec<Error>> {
     let cloud = subject.cloud.as_deref();
     let (source, mut documents) = if subject.is_found {
         let source = match input::source(&subject.path) {
             Ok(source) => source,
             // A Helm chart, say; a policy that is broken is told of as well.
-            Err(error) => return Ok(Seen { unknown: vec![left_out(&error)], is_other: true, ..Seen::default() }),
+            Err(error) => return Ok(Look::Other(Some(unread(&error)))),
         };
         let documents = input::documents_in(&source, cloud)?;
+        if documents.is_empty() {
+            return Ok(Look::Other(None));
+        }
         (source, documents)
     } else {
         input::documents(&subject.path, cloud)?
     };
-    if documents.is_empty() && subject.is_found {
-        return Ok(Seen { is_other: true, ..Seen::default() });
-    }
     if let Some(only) = &subject.only {
         let all: Vec<String> =
             documents.iter().map(|located| located.place.clone()).filter(|place| !place.is_empty()).collect();
@@ -210,12 +215,12 @@ fn look(subject: &Subject) -> Result<Seen, Vec<Error>> {
         }
     }
     seen.unused = unused.into_iter().map(name).collect();
-    Ok(seen)
+    Ok(Look::Trust(seen))
 }
 
-fn left_out(error: &Error) -> String {
+fn unread(error: &Error) -> String {
     let cause = error.cause().map(|cause| format!(": {cause}")).unwrap_or_default();
-    format!("{}{cause}; it is left out", error.what())
+    format!("{}{cause}", error.what())
 }
 
 /// The findings in the file that a target names as its trust; `None` where it names none.
@@ -223,7 +228,11 @@ fn left_out(error: &Error) -> String {
 /// # Errors
 /// `trust-document`, and those of reading the file.
 pub(crate) fn of_target(profile: &Profile, target: &str) -> Option<Result<Vec<InFile>, Vec<Error>>> {
-    subject(profile, target).map(|subject| look(&subject).map(|seen| seen.found))
+    let found = |look| match look {
+        Look::Trust(seen) => seen.found,
+        Look::Other(_) => Vec::new(),
+    };
+    subject(profile, target).map(|subject| look(&subject).map(found))
 }
 
 fn subject(profile: &Profile, target: &str) -> Option<Subject> {
