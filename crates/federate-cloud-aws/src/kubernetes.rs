@@ -83,19 +83,12 @@ impl KubernetesAccess for Aws {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::tests::aws;
     use federate_core::testing::{NOW, fixture};
     use federate_core::{CloudTarget as _, TargetAdapter as _};
     use serde_json::json;
     use std::time::SystemTime;
     use url::Url;
-
-    fn aws(changes: serde_json::Value) -> Aws {
-        let mut settings = json!({"role_arn": "arn:aws:iam::111122223333:role/deploy", "region": "eu-west-1"});
-        for (key, value) in changes.as_object().unwrap() {
-            settings[key] = value.clone();
-        }
-        Aws::new("aws", serde_json::from_value(settings).unwrap()).unwrap()
-    }
 
     fn credentials(minutes: u64) -> Credentials {
         Credentials::new("aws", Some(SystemTime::UNIX_EPOCH + Duration::from_secs(NOW + minutes * 60)))

@@ -263,12 +263,13 @@ impl TargetAdapter for Aws {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::response::tests::success;
     use federate_core::testing::{Fixture, fixture, id_token};
 
-    fn aws(changes: serde_json::Value) -> Aws {
+    /// A target with these settings besides those that it needs.
+    pub(crate) fn aws(changes: serde_json::Value) -> Aws {
         let mut settings = json!({"role_arn": "arn:aws:iam::111122223333:role/deploy", "region": "eu-west-1"});
         for (key, value) in changes.as_object().unwrap() {
             settings[key] = value.clone();

@@ -1,5 +1,7 @@
 //! Fakes for the tests of adapters: a network that answers from a script, a clock that stands still, files in memory.
 
+mod session;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,6 +20,7 @@ use crate::http::{Http, Request, Response};
 use crate::policy::Policy;
 use crate::secret::Secret;
 use crate::token::IdToken;
+pub use session::{FakeCi, FakeSource, Tokens};
 
 /// 2026-05-04T10:00:00Z, the `iat` of all sample tokens.
 pub const NOW: u64 = 1_777_888_800;

@@ -1,6 +1,7 @@
 //! From a target's `allow` list to what its cloud must be given.
 
 use federate_core::suggest::nearest;
+use federate_core::template::is_literal;
 use federate_core::{ClaimPattern, Error, Pattern, codes};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -33,6 +34,19 @@ impl Wanted {
             ]
         })
     }
+}
+
+/// A problem for each setting whose placeholders are not filled, where they decide who becomes what. `noun` says what such a
+/// setting is: `ARN`, `id`.
+pub fn unfilled<'a>(settings: impl IntoIterator<Item = (String, &'a String)>, noun: &str) -> Vec<Error> {
+    let open = settings.into_iter().filter(|(_, text)| !is_literal(text));
+    open.map(|(key, text)| {
+        let what = format!("`{text}` has a placeholder that is not filled, so what to generate is not known");
+        Error::new(&codes::SETTING_INVALID, what).with_setting(key).with_help(format!(
+            "set the variable that it names, or write the {noun} out with --set; `{{claim:…}}` is known in a job only"
+        ))
+    })
+    .collect()
 }
 
 /// One entry of the list.

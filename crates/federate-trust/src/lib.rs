@@ -18,7 +18,7 @@ mod way;
 
 pub use codes::{ALL as CODES, TRUST_DOCUMENT, TRUST_NOT_EXPRESSIBLE};
 pub use finding::{Finding, Rule, Severity};
-pub use generate::{Artifact, Format, Intended, Split, Wanted, WantedEntry, format_named, split_claims};
+pub use generate::{Artifact, Format, Intended, Split, Wanted, WantedEntry, format_named, split_claims, unfilled};
 pub use glob::Glob;
 pub use grant::{Grant, Pin};
 pub use issuers::{Family, Provider, can_be_iss};

@@ -1,21 +1,17 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::allow::ClaimPattern;
-use crate::claims::Claims;
 use crate::cloud::{CloudTarget, Principal};
 use crate::context::{Context, Host};
-use crate::http::{Reach, Request};
-use crate::identity::{Audiences, Detection, IdentityProvider, Masking, Renewal};
-use crate::issuer::Issuer;
+use crate::http::Request;
+use crate::identity::{Audiences, Renewal};
 use crate::policy::Policy;
-use crate::secret::Secret;
 use crate::session::BoundIdentity;
-use crate::testing::{Fixture, NOW, fixture, id_token};
+use crate::testing::{FakeCi, FakeSource, Fixture, NOW, Tokens, fixture, id_token};
 
 /// A clock that follows tokio's, which stands still but for sleeping.
 #[derive(Debug)]
@@ -38,39 +34,14 @@ struct Ci {
 }
 
 #[async_trait]
-impl IdentityProvider for Ci {
-    fn kind(&self) -> &'static str {
-        "ci"
-    }
-    fn detect(&self, _context: &Context) -> Detection {
-        Detection::NotHere
-    }
-    fn issuer(&self, _context: &Context) -> Result<(Issuer, Reach), Error> {
-        let issuer = Issuer::parse("https://ci.test").map_err(|why| Error::new(&codes::SETTING_INVALID, why))?;
-        Ok((issuer, Reach::Ci))
-    }
-    fn customary_audience(&self, _context: &Context) -> Option<String> {
-        None
-    }
-    fn renewal(&self, _context: &Context) -> Renewal {
+impl Tokens for Ci {
+    fn renewal(&self) -> Renewal {
         if self.issues_again { Renewal::Again(None) } else { Renewal::Once }
-    }
-    fn plan(&self, _context: &Context, _audiences: &Audiences) -> Result<Vec<Request>, Error> {
-        Ok(Vec::new())
     }
     async fn token(&self, context: &Context, audiences: &Audiences) -> Result<IdToken, Error> {
         let number = self.requests.fetch_add(1, Ordering::SeqCst);
         let (now, life) = (context.unix_now(), if self.issues_again { 300 } else { 3600 });
         Ok(id_token(&json!({"aud": audiences.first(), "iat": now, "exp": now + life, "jti": number.to_string()})))
-    }
-    fn allow(&self, _context: &Context, _entry: &Json) -> Result<ClaimPattern, Vec<Error>> {
-        Err(Vec::new())
-    }
-    fn job_variables(&self, _context: &Context) -> Vec<String> {
-        Vec::new()
-    }
-    fn mask(&self, _secret: &Secret) -> Masking {
-        Masking::Unsupported
     }
 }
 
@@ -112,33 +83,8 @@ impl CloudTarget for Target {
     }
 }
 
-#[derive(Debug)]
-struct Source {
-    name: String,
-    identity: BoundIdentity,
-    target: Arc<dyn CloudTarget>,
-}
-
-impl TargetSource for Source {
-    fn name(&self) -> &str {
-        &self.name
-    }
-    fn identity(&self) -> &BoundIdentity {
-        &self.identity
-    }
-    fn unbound(&self) -> &Arc<dyn CloudTarget> {
-        &self.target
-    }
-    fn settings(&self) -> serde_json::Value {
-        json!({})
-    }
-    fn bind(&self, _claims: &Claims) -> Result<Arc<dyn CloudTarget>, Error> {
-        Ok(self.target.clone())
-    }
-}
-
 struct Stage {
-    ci: Arc<Ci>,
+    ci: Arc<FakeCi<Ci>>,
     refreshing: Arc<RefreshingSession>,
     fixture: Fixture,
 }
@@ -146,10 +92,10 @@ struct Stage {
 async fn stage(issues_again: bool, targets: usize) -> Stage {
     let mut fixture = fixture(&[], |_| true);
     fixture.context.host = Arc::new(Clock(Instant::now()));
-    let ci = Arc::new(Ci { issues_again, requests: AtomicUsize::new(0) });
+    let ci = Arc::new(FakeCi(Ci { issues_again, requests: AtomicUsize::new(0) }));
     let sources: Vec<Arc<dyn TargetSource>> = (0..targets)
         .map(|number| {
-            Arc::new(Source {
+            Arc::new(FakeSource {
                 name: format!("t{number}"),
                 identity: BoundIdentity { name: "ci".to_owned(), provider: ci.clone() },
                 target: Arc::new(Target),
@@ -168,7 +114,7 @@ impl Stage {
     }
 
     fn requests(&self) -> usize {
-        self.ci.requests.load(Ordering::SeqCst)
+        self.ci.0.requests.load(Ordering::SeqCst)
     }
 }
 

@@ -4,16 +4,14 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::*;
-use crate::allow::ClaimPattern;
 use crate::cloud::Principal;
 use crate::codes;
-use crate::http::{Reach, Request};
-use crate::identity::{Detection, Masking};
+use crate::http::Request;
 use crate::policy::Policy;
-use crate::testing::{NOW, fixture, id_token};
+use crate::testing::{FakeCi, FakeSource, NOW, Tokens, fixture, id_token};
 
 #[derive(Debug, Default)]
 struct Counted {
@@ -30,26 +28,7 @@ struct Provider {
 }
 
 #[async_trait]
-impl IdentityProvider for Provider {
-    fn kind(&self) -> &'static str {
-        "ci"
-    }
-    fn detect(&self, _: &Context) -> Detection {
-        Detection::NotHere
-    }
-    fn issuer(&self, _: &Context) -> Result<(Issuer, Reach), Error> {
-        let issuer = Issuer::parse("https://ci.test").map_err(|what| Error::new(&codes::SETTING_INVALID, what))?;
-        Ok((issuer, Reach::BuiltIn))
-    }
-    fn customary_audience(&self, _: &Context) -> Option<String> {
-        None
-    }
-    fn renewal(&self, _: &Context) -> Renewal {
-        Renewal::Once
-    }
-    fn plan(&self, _: &Context, _: &Audiences) -> Result<Vec<Request>, Error> {
-        Ok(Vec::new())
-    }
+impl Tokens for Provider {
     async fn token(&self, _: &Context, audiences: &Audiences) -> Result<IdToken, Error> {
         self.counted.asked.fetch_add(1, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -57,15 +36,6 @@ impl IdentityProvider for Provider {
             return Err(Error::new(&codes::TOKEN_MISSING, "there is no token"));
         }
         Ok(id_token(&json!({"iss": "https://ci.test", "aud": audiences.first(), "sub": "s", "exp": NOW + 600})))
-    }
-    fn allow(&self, _: &Context, _: &Json) -> Result<ClaimPattern, Vec<Error>> {
-        Err(Vec::new())
-    }
-    fn job_variables(&self, _: &Context) -> Vec<String> {
-        Vec::new()
-    }
-    fn mask(&self, _: &Secret) -> Masking {
-        Masking::Unsupported
     }
 }
 
@@ -116,31 +86,6 @@ impl CloudTarget for Target {
     }
 }
 
-#[derive(Debug)]
-struct Source {
-    name: String,
-    identity: BoundIdentity,
-    target: Arc<dyn CloudTarget>,
-}
-
-impl TargetSource for Source {
-    fn name(&self) -> &str {
-        &self.name
-    }
-    fn identity(&self) -> &BoundIdentity {
-        &self.identity
-    }
-    fn unbound(&self) -> &Arc<dyn CloudTarget> {
-        &self.target
-    }
-    fn settings(&self) -> serde_json::Value {
-        serde_json::Value::Null
-    }
-    fn bind(&self, _: &Claims) -> Result<Arc<dyn CloudTarget>, Error> {
-        Ok(self.target.clone())
-    }
-}
-
 /// What to make of the target of a number.
 struct Plan {
     key: fn(usize) -> Option<String>,
@@ -150,7 +95,7 @@ struct Plan {
 
 async fn run(count: usize, plan: Plan) -> (Arc<Counted>, Vec<Result<Exchanged, Error>>) {
     let counted = Arc::new(Counted::default());
-    let provider = Arc::new(Provider { counted: counted.clone(), is_broken: !plan.has_token });
+    let provider = Arc::new(FakeCi(Provider { counted: counted.clone(), is_broken: !plan.has_token }));
     let identity = BoundIdentity { name: "ci".to_owned(), provider };
     let sources: Vec<Arc<dyn TargetSource>> = (0..count)
         .map(|number| {
@@ -160,7 +105,8 @@ async fn run(count: usize, plan: Plan) -> (Arc<Counted>, Vec<Result<Exchanged, E
                 key: (plan.key)(number),
                 is_refused: (plan.is_refused)(number),
             };
-            let source = Source { name: format!("t{number}"), identity: identity.clone(), target: Arc::new(target) };
+            let source =
+                FakeSource { name: format!("t{number}"), identity: identity.clone(), target: Arc::new(target) };
             Arc::new(source) as Arc<dyn TargetSource>
         })
         .collect();

@@ -1,6 +1,6 @@
 //! HCL as `terraform fmt` would leave it.
 
-use super::node::Node;
+use super::node::{Node, map};
 use super::quote;
 
 /// What a file or a block holds.
@@ -36,6 +36,17 @@ impl Item {
     pub fn block(header: impl Into<String>, body: Body) -> Self {
         Self::Block(header.into(), body)
     }
+}
+
+/// The block `terraform` of a module that needs these providers: name, source, versions.
+pub fn requirements(providers: &[(&str, &str, &str)]) -> Item {
+    let needed = providers.iter().map(|(name, source, version)| {
+        Item::Set((*name).to_owned(), map([("source", (*source).into()), ("version", (*version).into())]))
+    });
+    Item::block(
+        "terraform",
+        vec![Item::set("required_version", ">= 1.3"), Item::Blank, Item::block("required_providers", needed.collect())],
+    )
 }
 
 /// The text of a file.

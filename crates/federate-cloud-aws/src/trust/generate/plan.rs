@@ -3,7 +3,7 @@
 use federate_core::template::is_literal;
 use federate_core::{Error, codes};
 use federate_trust::render::{Node, map};
-use federate_trust::{TRUST_NOT_EXPRESSIBLE, Wanted};
+use federate_trust::{TRUST_NOT_EXPRESSIBLE, Wanted, unfilled};
 use serde_json::Value as Json;
 
 use super::conditions::{Statement, Trusted, statements};
@@ -60,7 +60,7 @@ impl Plan {
     /// What the list and the target's settings ask for.
     pub(crate) fn new(wanted: &Wanted) -> Result<Self, Vec<Error>> {
         let settings: Settings = wanted.settings_as()?;
-        let mut errors = unfilled(&settings);
+        let mut errors = unfilled(deciding(&settings), "ARN");
         let mut notes = Vec::new();
         let providers = providers(wanted, &mut errors);
         let trust = statements(&wanted.entries, &mut notes).unwrap_or_else(|found| {
@@ -138,25 +138,11 @@ impl Role {
     }
 }
 
-/// Placeholders that decide who becomes what, and are not filled.
-fn unfilled(settings: &Settings) -> Vec<Error> {
+/// The settings that decide who becomes what.
+fn deciding(settings: &Settings) -> impl Iterator<Item = (String, &String)> {
     let hops = settings.chain.iter().enumerate().map(|(index, hop)| (format!("chain.{index}.role_arn"), &hop.role_arn));
     let policies = settings.policy_arns.iter().enumerate().map(|(index, arn)| (format!("policy_arns.{index}"), arn));
-    std::iter::once(("role_arn".to_owned(), &settings.role_arn))
-        .chain(hops)
-        .chain(policies)
-        .filter(|(_, text)| !is_literal(text))
-        .map(|(key, text)| {
-            Error::new(
-                &codes::SETTING_INVALID,
-                format!("`{text}` has a placeholder that is not filled, so what to generate is not known"),
-            )
-            .with_setting(key)
-            .with_help(
-                "set the variable that it names, or write the ARN out with --set; `{claim:…}` is known in a job only",
-            )
-        })
-        .collect()
+    std::iter::once(("role_arn".to_owned(), &settings.role_arn)).chain(hops).chain(policies)
 }
 
 fn providers(wanted: &Wanted, errors: &mut Vec<Error>) -> Vec<Provider> {

@@ -21,23 +21,7 @@ fn module(plan: &Plan, role: &Role) -> Body {
         Item::Comment(format!("{} ({}).", role.description, role.arn)),
         Item::Blank,
         // From 5.81 on, an identity provider needs no thumbprint.
-        Item::block(
-            "terraform",
-            vec![
-                Item::set("required_version", ">= 1.3"),
-                Item::Blank,
-                Item::block(
-                    "required_providers",
-                    vec![Item::Set(
-                        "aws".to_owned(),
-                        federate_trust::render::map([
-                            ("source", "hashicorp/aws".into()),
-                            ("version", ">= 5.81".into()),
-                        ]),
-                    )],
-                ),
-            ],
-        ),
+        hcl::requirements(&[("aws", "hashicorp/aws", ">= 5.81")]),
         Item::Blank,
     ];
     for provider in providers {

@@ -1,9 +1,8 @@
 //! Which credentials the application needs.
 
-use federate_core::template::is_literal;
-use federate_core::{Error, codes};
+use federate_core::Error;
 use federate_trust::render::{Node, map, texts};
-use federate_trust::{TRUST_NOT_EXPRESSIBLE, Wanted};
+use federate_trust::{TRUST_NOT_EXPRESSIBLE, Wanted, unfilled};
 
 use super::credentials::{Made, Told, of_entry};
 use crate::settings::Settings;
@@ -24,7 +23,7 @@ impl Plan {
     /// What the list and the target's settings ask for.
     pub(crate) fn new(wanted: &Wanted) -> Result<Self, Vec<Error>> {
         let settings: Settings = wanted.settings_as()?;
-        let (mut errors, mut notes) = (unfilled(&settings), Vec::new());
+        let (mut errors, mut notes) = (unfilled(deciding(&settings), "id"), Vec::new());
         let mut credentials: Vec<Made> = Vec::new();
         for (index, entry) in wanted.entries.iter().enumerate() {
             match of_entry(entry, &mut notes) {
@@ -112,22 +111,9 @@ fn digest(text: &str) -> u32 {
     text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
-/// Placeholders that decide who becomes what, and are not filled.
-fn unfilled(settings: &Settings) -> Vec<Error> {
+/// The settings that decide who becomes what.
+fn deciding(settings: &Settings) -> impl Iterator<Item = (String, &String)> {
     let subscription = settings.subscription_id.iter().map(|id| ("subscription_id", id));
-    [("tenant_id", &settings.tenant_id), ("client_id", &settings.client_id)]
-        .into_iter()
-        .chain(subscription)
-        .filter(|(_, text)| !is_literal(text))
-        .map(|(key, text)| {
-            Error::new(
-                &codes::SETTING_INVALID,
-                format!("`{text}` has a placeholder that is not filled, so what to generate is not known"),
-            )
-            .with_setting(key)
-            .with_help(
-                "set the variable that it names, or write the id out with --set; `{claim:…}` is known in a job only",
-            )
-        })
-        .collect()
+    let all = [("tenant_id", &settings.tenant_id), ("client_id", &settings.client_id)].into_iter().chain(subscription);
+    all.map(|(key, text)| (key.to_owned(), text))
 }

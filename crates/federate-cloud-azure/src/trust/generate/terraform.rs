@@ -1,34 +1,23 @@
 //! A Terraform module, which OpenTofu takes as well.
 
 use federate_trust::render::hcl::{self, Body, Item};
-use federate_trust::render::{Node, map, texts};
+use federate_trust::render::{Node, texts};
 
 use super::plan::Plan;
 
 pub(super) fn module(plan: &Plan) -> String {
     let settings = &plan.settings;
-    let needed = |source: &str, version: &str| map([("source", source.into()), ("version", version.into())]);
     let mut body: Body = vec![
         Item::Comment(format!(
             "CI jobs of federate target {} become the application {}.",
             plan.target, settings.client_id
         )),
         Item::Blank,
-        Item::block(
-            "terraform",
-            vec![
-                Item::set("required_version", ">= 1.3"),
-                Item::Blank,
-                Item::block(
-                    "required_providers",
-                    vec![
-                        // The first with flexible credentials beside the classic ones.
-                        Item::Set("azuread".to_owned(), needed("hashicorp/azuread", ">= 3.7")),
-                        Item::Set("azurerm".to_owned(), needed("hashicorp/azurerm", ">= 4.0")),
-                    ],
-                ),
-            ],
-        ),
+        hcl::requirements(&[
+            // The first with flexible credentials beside the classic ones.
+            ("azuread", "hashicorp/azuread", ">= 3.7"),
+            ("azurerm", "hashicorp/azurerm", ">= 4.0"),
+        ]),
         Item::Blank,
         Item::block("provider \"azuread\"", vec![Item::set("tenant_id", settings.tenant_id.as_str())]),
         Item::Blank,
