@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
+use crate::served::in_sandbox;
 use crate::support::{Canned, Done, SECRET_KEY, SESSION_TOKEN, Workshop, finish, sts_success};
 
 const TRUST: &str = "[targets.member.trust]\nallow = [\
@@ -27,13 +28,19 @@ fn members(count: usize) -> Workshop {
     workshop
 }
 
-/// `federate each ARGUMENTS` as a job in the sandbox.
+const GITHUB: &[&str] = &["--ci", "github"];
+
+/// The words of `federate each ARGUMENTS` as a job in the sandbox.
+fn words<'a>(sandbox: &[&'a str], arguments: &[&'a str]) -> Vec<&'a str> {
+    in_sandbox(sandbox, &[&["each"], arguments].concat())
+}
+
 fn each_in(workshop: &Workshop, sandbox: &[&str], arguments: &[&str]) -> Done {
-    workshop.run_quietly(&[&["sandbox"], sandbox, &["--", "federate", "each"], arguments].concat())
+    workshop.run_quietly(&words(sandbox, arguments))
 }
 
 fn each(workshop: &Workshop, arguments: &[&str]) -> Done {
-    each_in(workshop, &["--ci", "github"], &[&["--group=never"], arguments].concat())
+    each_in(workshop, GITHUB, &[&["--group=never"], arguments].concat())
 }
 
 /// What the child wrote, without what federate says.
@@ -271,21 +278,7 @@ fn signals_reach_every_command_and_what_it_started() {
     let workshop = members(3);
     let script = "sleep 60 & echo pid $! $PPID; wait";
     let mut child = workshop
-        .command(&[
-            "sandbox",
-            "--ci",
-            "github",
-            "--",
-            "federate",
-            "each",
-            "--group=never",
-            "-t",
-            "member-*",
-            "--",
-            "sh",
-            "-c",
-            script,
-        ])
+        .command(&words(GITHUB, &["--group=never", "-t", "member-*", "--", "sh", "-c", script]))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -341,22 +334,7 @@ fn standard_input_is_for_one_command_at_a_time() {
     let workshop = members(1);
     let feed = |jobs: &str| {
         let mut child = workshop
-            .command(&[
-                "sandbox",
-                "--ci",
-                "github",
-                "--",
-                "federate",
-                "each",
-                "-q",
-                "--group=never",
-                "-j",
-                jobs,
-                "-t",
-                "member-*",
-                "--",
-                "cat",
-            ])
+            .command(&words(GITHUB, &["-q", "--group=never", "-j", jobs, "-t", "member-*", "--", "cat"]))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

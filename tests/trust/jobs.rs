@@ -1,10 +1,12 @@
 //! Jobs as the CI systems describe them in tokens, entries that mean them, and other jobs that differ in one thing.
 
+use std::time::SystemTime;
+
 use federate_core::testing::fixture;
 use federate_core::{ClaimPattern, Claims, IdentityAdapter, IdentityProvider};
 use federate_identity_github::GitHub;
 use federate_identity_gitlab::GitLab;
-use federate_trust::{Glob, WantedEntry};
+use federate_trust::{Glob, Intended, Job as Evaluated, TrustModel, Wanted, WantedEntry};
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
@@ -180,9 +182,50 @@ impl Entry {
         self.has("pull_request") || self.keys["branch_pattern"] == "*"
     }
 
+    /// Does it ask for more than one subject of GitLab's can say?
+    pub(crate) fn is_beyond_a_gitlab_subject(&self) -> bool {
+        let is_hidden = ["environment", "protected", "namespace_id"].iter().any(|key| self.has(key));
+        let is_named_twice = self.has("project") && self.has("project_id");
+        is_hidden || is_named_twice
+    }
+
     pub(crate) fn has_pattern(&self) -> bool {
         self.has("branch_pattern") || self.has("tag_pattern")
     }
+}
+
+/// The trust that is made of the list.
+pub(crate) fn intended(model: &dyn TrustModel, wanted: &Wanted) -> Result<Intended, String> {
+    model.intended(wanted).map_err(|errors| format!("{errors:?}"))
+}
+
+/// Does it let this token in?
+pub(crate) fn admits(intended: &Intended, claims: &Json) -> bool {
+    let claims = Claims::new(claims.as_object().unwrap().clone());
+    intended.document.evaluate(&Evaluated::new(claims, SystemTime::now())).is_allowed()
+}
+
+/// A job gets in if the list means it, unless it was said that its form of subject stays outside: so it is for the entry's own
+/// job and for a changed one.
+pub(crate) fn lets_in_whom_it_means(
+    entry: &Entry,
+    change: &Change,
+    pattern: &ClaimPattern,
+    intended: &Intended,
+) -> Result<(), TestCaseError> {
+    for job in [entry.job.clone(), entry.job.changed(change)] {
+        let claims = job.claims();
+        let expected = is_meant(pattern, &claims) && !is_left_out(&intended.notes, &claims);
+        prop_assert_eq!(
+            admits(intended, &claims),
+            expected,
+            "{} {}\n{}",
+            entry.keys,
+            claims,
+            intended.notes.join("\n")
+        );
+    }
+    Ok(())
 }
 
 /// Is this token meant?

@@ -205,13 +205,13 @@ impl SdkConfig for AwsCloud {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use federate_core::testing::{fixture, id_token};
     use federate_core::{ChildValue, IdToken, Renewal};
     use std::time::{Duration, SystemTime};
 
-    fn credentials() -> Credentials {
+    pub(crate) fn credentials() -> Credentials {
         Credentials::new("aws", Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_777_896_000)))
             .with_plain("access_key_id", "ASIA1")
             .with_secret("secret_access_key", Secret::new("canary"))

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use federate_core::testing::{fixture_with, id_token};
@@ -10,16 +9,10 @@ use federate_core::{
 };
 
 use super::*;
-use crate::Aws;
+use crate::{Aws, environment};
 
 fn credentials(role: &str) -> Credentials {
-    Credentials::new("aws", Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_777_896_000)))
-        .with_plain("access_key_id", "ASIA1")
-        .with_secret("secret_access_key", Secret::new("canary"))
-        .with_secret("session_token", Secret::new("canary-token"))
-        .with_plain("account", "111122223333")
-        .with_plain("region", "eu-west-1")
-        .with_plain("role_arn", format!("arn:aws:iam::111122223333:role/{role}"))
+    environment::tests::credentials().with_plain("role_arn", format!("arn:aws:iam::111122223333:role/{role}"))
 }
 
 struct Served(Result<Credentials, Error>);
