@@ -47,6 +47,29 @@ fn a_federate_that_is_told_to_end_passes_it_on() {
     }
 }
 
+/// As under `docker exec`: the kernel cannot name the session's leader to anybody in the container.
+#[test]
+fn a_session_that_is_led_outside_of_the_container_is_none_of_ours() {
+    let container = ["--map-root-user", "--fork", "--pid", "--mount-proc"];
+    if is_hang_up_ignored()
+        || !Command::new("unshare").args(container).arg("true").status().is_ok_and(|is| is.success())
+    {
+        eprintln!("SKIPPED: no process namespace can be made (unshare, util-linux), or a hang-up is ignored here");
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let words = ["exec", "-p", "dev", "--serve", "--", "sh", "-c", "env kill -HUP $PPID; exec sleep 600"];
+    let run = federate(home.path(), &in_sandbox(&["-p", "dev"], &words));
+    let mut contained = Command::new("unshare");
+    // The shell is the container's first process, so that federate is an ordinary one.
+    contained.args(container).args(["sh", "-c", "\"$@\"; exit $?", "sh"]).arg(run.get_program()).args(run.get_args());
+    contained.env_clear().envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let done = finish(contained.current_dir(run.get_current_dir().unwrap()).output().unwrap());
+    assert_eq!(done.code, 129, "{}", done.stderr);
+    assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
+    assert_eq!(private(home.path()), NOTHING);
+}
+
 #[test]
 fn a_signal_that_is_ignored_stays_ignored() {
     let federate = env!("CARGO_BIN_EXE_federate");

@@ -11,6 +11,8 @@ use std::process::{ChildStdin, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::processes::{self, Kin};
+
 /// The first word of the guardian's command line; no command of federate's.
 const WORD: &str = "watch-over";
 
@@ -57,7 +59,10 @@ pub(crate) fn watch(words: &[OsString]) -> Option<u8> {
     if children.is_empty() {
         return Some(0);
     }
-    let doomed = family(&children, &processes());
+    let doomed = match processes::all() {
+        Some(all) => family(&children, &all),
+        None => children,
+    };
     for pid in doomed.into_iter().filter_map(Pid::from_raw) {
         let _ = kill_process(pid, Signal::TERM);
     }
@@ -75,26 +80,6 @@ fn left(told: impl BufRead) -> BTreeSet<i32> {
         }
     }
     children
-}
-
-/// A process's parent and its process group.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Kin {
-    parent: i32,
-    group: i32,
-}
-
-/// All processes that can be seen.
-fn processes() -> BTreeMap<i32, Kin> {
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter_map(|pid| Some((pid, kin(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?))).collect()
-}
-
-/// Reads `/proc/PID/stat` (proc_pid_stat(5)): `PID (NAME) STATE PPID PGRP …`, where the name may hold anything.
-fn kin(stat: &str) -> Option<Kin> {
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(1);
-    Some(Kin { parent: fields.next()?.parse().ok()?, group: fields.next()?.parse().ok()? })
 }
 
 /// The children, whoever is in a process group that one of them leads, and all that descend from these.
@@ -124,15 +109,10 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_hold_anything() {
-        assert_eq!(kin("42 (a) b (c)) S 7 8 9 0 -1"), Some(Kin { parent: 7, group: 8 }));
-        assert_eq!(kin("42 (half"), None);
-    }
-
-    #[test]
     fn a_family_is_all_that_descends() {
         let processes = [(10, 1, 5), (11, 10, 5), (12, 11, 12), (13, 1, 20), (20, 1, 20), (30, 1, 5), (31, 30, 5)];
-        let processes = processes.into_iter().map(|(pid, parent, group)| (pid, Kin { parent, group })).collect();
+        let processes =
+            processes.into_iter().map(|(pid, parent, group)| (pid, Kin { pid, parent, group, session: 5 })).collect();
         assert_eq!(family(&BTreeSet::from([10]), &processes), BTreeSet::from([10, 11, 12]));
         assert_eq!(family(&BTreeSet::from([20]), &processes), BTreeSet::from([13, 20]));
         assert_eq!(family(&BTreeSet::from([99]), &processes), BTreeSet::new(), "it ended by itself");

@@ -14,6 +14,7 @@ mod invocation;
 mod kubeconfig;
 mod notify;
 mod private;
+mod processes;
 mod registry;
 mod report;
 mod setup;

@@ -24,6 +24,7 @@ use signal_hook::low_level::siginfo::Cause;
 use tokio::sync::oneshot;
 
 use crate::guardian::Guardian;
+use crate::processes::is_session_leader;
 
 /// Takes the signals from now on: before the first private file is made, until the process ends.
 #[derive(Debug)]
@@ -179,11 +180,6 @@ fn is_from_terminal(cause: &Cause) -> bool {
 fn is_hang_up_ignored(status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & (1 << (SIGHUP - 1)) != 0)
-}
-
-/// As in `ssh -t HOST federate …` or a container with a terminal.
-fn is_session_leader() -> bool {
-    rustix::process::getsid(None).is_ok_and(|session| session == rustix::process::getpid())
 }
 
 fn forward(pid: i32, signal: i32) {
