@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use federate_core::testing::jwt;
-use federate_http::{Answer, Handler, Incoming, LoopbackServer, ServerTls};
+use federate_http::{Answer, Handler, Incoming, Limits, LoopbackServer, ServerTls};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::json;
 
@@ -45,7 +45,7 @@ pub(crate) fn start(ca_file: &Path, lifetime: Option<Duration>) -> String {
         runtime.block_on(async move {
             let server = LoopbackServer::bind(0).await.unwrap();
             sender.send(server.address()).unwrap();
-            server.run(Some(tls), cloud).await;
+            server.run_tls(Limits::default(), tls, cloud).await;
         });
     });
     format!("https://{}", address.recv().unwrap())

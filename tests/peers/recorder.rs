@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use async_trait::async_trait;
-use federate_http::{Answer, Handler, Incoming, LoopbackServer, ServerTls};
+use federate_http::{Answer, Handler, Incoming, Limits, LoopbackServer, ServerTls};
 use rcgen::CertifiedKey;
 
 pub(crate) struct Recorder {
@@ -52,7 +52,10 @@ impl Recorder {
             runtime.block_on(async move {
                 let server = LoopbackServer::bind(0).await.unwrap();
                 sender.send(server.address()).unwrap();
-                server.run(tls, handler).await;
+                match tls {
+                    Some(tls) => server.run_tls(Limits::default(), tls, handler).await,
+                    None => server.run(Limits::default(), handler).await,
+                }
             });
         });
         Self { url: format!("{scheme}://{}", address.recv().unwrap()), seen }

@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::connections::{Connections, Limits, Use, WhenFull};
@@ -163,13 +163,29 @@ impl LoopbackServer {
     }
 
     /// Serves until the future is dropped. One bad connection never ends it.
-    pub async fn run(&self, tls: Option<ServerTls>, handler: Arc<dyn Handler>) {
-        self.run_within(Limits::default(), tls, handler).await;
+    pub async fn run(&self, limits: Limits, handler: Arc<dyn Handler>) {
+        self.run_streams(limits, |stream, used| serve(stream, limits, used, handler.clone())).await;
     }
 
-    /// As [`LoopbackServer::run`], with other limits than the usual ones.
-    pub async fn run_within(&self, limits: Limits, tls: Option<ServerTls>, handler: Arc<dyn Handler>) {
-        let acceptor = tls.map(|tls| TlsAcceptor::from(tls.0));
+    /// As [`LoopbackServer::run`], over TLS.
+    pub async fn run_tls(&self, limits: Limits, tls: ServerTls, handler: Arc<dyn Handler>) {
+        let acceptor = TlsAcceptor::from(tls.0);
+        self.run_streams(limits, |stream, used| {
+            let (acceptor, handler) = (acceptor.clone(), handler.clone());
+            async move {
+                if let Ok(Ok(stream)) = tokio::time::timeout(limits.slow, acceptor.accept(stream)).await {
+                    serve(stream, limits, used, handler).await;
+                }
+            }
+        })
+        .await;
+    }
+
+    async fn run_streams<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        limits: Limits,
+        serve: impl Fn(TcpStream, Arc<Use>) -> F,
+    ) {
         let mut connections = Connections::new(limits);
         loop {
             if limits.when_full == WhenFull::Wait {
@@ -186,17 +202,7 @@ impl LoopbackServer {
             connections.room().await;
             // An answer that waits for the client's delayed acknowledgement waits for 40 ms; failing to set it costs no more.
             let _ = stream.set_nodelay(true);
-            let (acceptor, handler) = (acceptor.clone(), handler.clone());
-            connections.add(|used| async move {
-                match acceptor {
-                    None => serve(stream, limits, used, handler).await,
-                    Some(acceptor) => {
-                        if let Ok(Ok(stream)) = tokio::time::timeout(limits.slow, acceptor.accept(stream)).await {
-                            serve(stream, limits, used, handler).await;
-                        }
-                    }
-                }
-            });
+            connections.add(|used| serve(stream, used));
             // What the client sent while it waited is read before others can push it out.
             tokio::task::yield_now().await;
         }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use federate_core::{ChildValue, Error, NamePattern};
-use federate_http::{LoopbackServer, ServerTls};
+use federate_http::{Limits, LoopbackServer, ServerTls};
 
 use crate::ci::ci_systems;
 use crate::codes;
@@ -138,7 +138,7 @@ impl Sandbox {
             Ok(tls) => tls,
             Err(_) => return,
         };
-        self.server.run(Some(tls), self.world.clone()).await;
+        self.server.run_tls(Limits::default(), tls, self.world.clone()).await;
     }
 }
 

@@ -93,7 +93,12 @@ impl Server {
     pub(crate) async fn within(limits: Limits, tls: Option<ServerTls>, handler: Arc<dyn Handler>) -> Self {
         let server = LoopbackServer::bind(0).await.unwrap();
         let port = server.address().port();
-        let task = tokio::spawn(async move { server.run_within(limits, tls, handler).await });
+        let task = tokio::spawn(async move {
+            match tls {
+                Some(tls) => server.run_tls(limits, tls, handler).await,
+                None => server.run(limits, handler).await,
+            }
+        });
         Self { port, seen: Arc::default(), task }
     }
 

@@ -92,6 +92,6 @@ impl Endpoint {
 
     /// Answers and renews until dropped.
     pub(crate) async fn run(&self) {
-        tokio::join!(self.server.run_within(LIMITS, None, self.routes.clone()), self.refreshing.keep());
+        tokio::join!(self.server.run(LIMITS, self.routes.clone()), self.refreshing.keep());
     }
 }
