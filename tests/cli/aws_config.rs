@@ -127,6 +127,7 @@ fn what_cannot_be_written_is_refused() {
     let workshop = workshop();
     for (arguments, expected) in [
         (&["aws-config", "-t", "azure"][..], "whose SDKs know no program"),
+        (&["credential-process", "-t", "azure"], "whose SDKs know no credential process"),
         (&["aws-config", "--prefix", "a]b"], "cannot be named"),
         (&["aws-config", "--set", "targets.aws.policy='{\"Id\": \"a #b\"}'", "-t", "aws"], "cannot be written into"),
         (&["aws-config", "--dry-run", "--check"], "cannot be used with"),

@@ -129,22 +129,6 @@ impl Cloud for AwsCloud {
         ))
     }
 
-    fn credential_process(&self, credentials: &Credentials) -> Option<Secret> {
-        let mut document = json!({
-            "Version": 1,
-            "AccessKeyId": credentials.plain("access_key_id")?,
-            "SecretAccessKey": credentials.secret("secret_access_key")?.reveal(),
-            "SessionToken": credentials.secret("session_token")?.reveal(),
-        });
-        if let Some(expires) = credentials.expires {
-            document["Expiration"] = json!(humantime::format_rfc3339_seconds(expires).to_string());
-        }
-        if let Some(account) = credentials.plain("account") {
-            document["AccountId"] = json!(account);
-        }
-        Some(Secret::new(document.to_string()))
-    }
-
     fn can_be_served(&self) -> bool {
         true
     }
@@ -181,6 +165,22 @@ impl SdkConfig for AwsCloud {
 
     fn without_profiles(&self, text: &str, is_meant: &dyn Fn(&str) -> bool) -> String {
         config_edit::without_profiles(text, is_meant)
+    }
+
+    fn credential_process(&self, credentials: &Credentials) -> Option<Secret> {
+        let mut document = json!({
+            "Version": 1,
+            "AccessKeyId": credentials.plain("access_key_id")?,
+            "SecretAccessKey": credentials.secret("secret_access_key")?.reveal(),
+            "SessionToken": credentials.secret("session_token")?.reveal(),
+        });
+        if let Some(expires) = credentials.expires {
+            document["Expiration"] = json!(humantime::format_rfc3339_seconds(expires).to_string());
+        }
+        if let Some(account) = credentials.plain("account") {
+            document["AccountId"] = json!(account);
+        }
+        Some(Secret::new(document.to_string()))
     }
 
     fn outranked(&self, context: &Context, names: &[String]) -> Vec<String> {

@@ -17,7 +17,6 @@ use crate::identity::{Audiences, Renewal};
 use crate::kubernetes::KubernetesAccess;
 use crate::policy::Policy;
 use crate::sdk_config::SdkConfig;
-use crate::secret::Secret;
 use crate::token::IdToken;
 
 /// One configured principal of a cloud.
@@ -212,12 +211,6 @@ pub trait Cloud: Send + Sync {
     /// Where they are there but damaged.
     #[allow(clippy::wrong_self_convention, reason = "the credentials come from the environment, not from the cloud")]
     fn from_env(&self, context: &Context, target: &str) -> Result<Option<Credentials>, Error>;
-
-    /// The credentials as the cloud's SDKs want them of a program that their configuration names: one JSON document.
-    /// `None` where the cloud's SDKs know no such program.
-    fn credential_process(&self, _credentials: &Credentials) -> Option<Secret> {
-        None
-    }
 
     /// Do this cloud's SDKs know how to ask an endpoint, so that [`Cloud::served_environment`] and [`Cloud::answer`] are
     /// there?

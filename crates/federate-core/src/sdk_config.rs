@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use crate::context::Context;
+use crate::credentials::Credentials;
 use crate::error::Error;
+use crate::secret::Secret;
 
 /// A profile whose credentials a program hands out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +36,10 @@ pub trait SdkConfig: Send + Sync {
 
     /// The text without what [`SdkConfig::with_profiles`] wrote for the profiles of these names.
     fn without_profiles(&self, text: &str, is_meant: &dyn Fn(&str) -> bool) -> String;
+
+    /// What the program prints: the credentials as the SDKs want them, one JSON document. `None` for credentials of another
+    /// cloud.
+    fn credential_process(&self, credentials: &Credentials) -> Option<Secret>;
 
     /// What stands elsewhere and would win over profiles of these names, a sentence each.
     fn outranked(&self, context: &Context, names: &[String]) -> Vec<String>;

@@ -12,15 +12,12 @@ pub(crate) async fn run(start: &Start, arguments: CredentialProcess) -> Result<u
     let profile = start.load(&[])?;
     let name = only_target(&profile, &arguments.targets.target, "credential-process")?;
     let kind = profile.target_kind(&name).unwrap_or_default().to_owned();
+    let unknown = || {
+        let what = format!("the target `{name}` has type `{kind}`, whose SDKs know no credential process");
+        Error::new(&codes::USAGE, what).with_help("select an AWS target with -t")
+    };
+    let config = start.registry.cloud(&kind).and_then(|cloud| cloud.sdk_config()).ok_or_else(unknown)?;
     let obtained = obtain(start, &profile, &name, arguments.cache).await?;
-    let json = start.registry.cloud(&kind).and_then(|cloud| cloud.credential_process(&obtained.credentials));
-    match json {
-        Some(json) => written(print_result(&format!("{}\n", json.reveal().trim_end()))),
-        None => Err(Error::new(
-            &codes::USAGE,
-            format!("the target `{name}` has type `{kind}`, whose SDKs know no credential process"),
-        )
-        .with_help("select an AWS target with -t")
-        .into()),
-    }
+    let json = config.credential_process(&obtained.credentials).ok_or_else(unknown)?;
+    written(print_result(&format!("{}\n", json.reveal().trim_end())))
 }
