@@ -36,7 +36,8 @@ impl Ci {
                 Box::new(GitLab::new("gitlab", settings).unwrap())
             }
         };
-        adapter.allow(&fixture(&[], |_| false).context, keys).unwrap_or_else(|errors| panic!("{keys}: {errors:?}"))
+        let (issuer, _) = adapter.issuer(&fixture(&[], |_| false).context).unwrap();
+        adapter.allow(issuer, keys).unwrap_or_else(|errors| panic!("{keys}: {errors:?}"))
     }
 }
 

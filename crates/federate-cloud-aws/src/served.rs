@@ -2,8 +2,8 @@
 //! (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
 
 use federate_core::{
-    ChildEnv, Context, Credentials, EndpointAddress, EndpointReply, EndpointRequest, Error, Handover,
-    SdkConfig as _, Secret, ServedTarget,
+    ChildEnv, Context, Credentials, EndpointAddress, EndpointReply, EndpointRequest, Error, Handover, SdkConfig as _,
+    Secret, ServedTarget,
 };
 use serde_json::{Value as Json, json};
 

@@ -145,11 +145,12 @@ pub trait IdentityProvider: Send + Sync + fmt::Debug {
     /// `token-audience`, `token-request-refused`, and those of the network.
     async fn token(&self, context: &Context, audiences: &Audiences) -> Result<IdToken, Error>;
 
-    /// An entry of a target's `trust.allow` list in neutral form. `entry` is a table without its `identity` key.
+    /// An entry of a target's `trust.allow` list in neutral form. `issuer` is that of [`IdentityProvider::issuer`], `entry` a
+    /// table without its `identity` key.
     ///
     /// # Errors
     /// One for every unknown key, wrong type, and missing or contradicting key; `setting` is the key.
-    fn allow(&self, context: &Context, entry: &Json) -> Result<ClaimPattern, Vec<Error>>;
+    fn allow(&self, issuer: Issuer, entry: &Json) -> Result<ClaimPattern, Vec<Error>>;
 
     /// The variables that carry the job's own identity: `--isolate` takes them from the child.
     fn job_variables(&self, context: &Context) -> Vec<String>;

@@ -16,6 +16,7 @@ use crate::codes;
 use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::error::{Error, Recovery};
+use crate::http::Reach;
 use crate::identity::{Audiences, IdentityProvider, Renewal};
 use crate::issuer::Issuer;
 use crate::network::MAX_CONCURRENCY;
@@ -33,17 +34,28 @@ pub struct BoundIdentity {
 }
 
 impl BoundIdentity {
+    /// Whose tokens are expected, and who said so.
+    ///
+    /// # Errors
+    /// Those of [`IdentityProvider::issuer`], with the setting to look at.
+    pub fn issuer(&self, context: &Context) -> Result<(Issuer, Reach), Error> {
+        self.provider.issuer(context).map_err(|error| self.located(error))
+    }
+
     /// What policy can refuse before any network call: the issuer's host. Returns the issuer.
     ///
     /// # Errors
-    /// `host-not-allowed`, and those of [`IdentityProvider::issuer`], with the setting to look at.
+    /// `host-not-allowed`, and those of [`BoundIdentity::issuer`].
     pub fn permitted(&self, context: &Context) -> Result<Issuer, Error> {
-        let section = format!("identities.{}", self.name);
-        let (issuer, reach) = self.provider.issuer(context).map_err(|error| error.in_section(&section))?;
+        let (issuer, reach) = self.issuer(context)?;
         if let Some(url) = issuer.url() {
-            context.policy.check_url(&url, &reach).map_err(|error| error.in_section(&section))?;
+            context.policy.check_url(&url, &reach).map_err(|error| self.located(error))?;
         }
         Ok(issuer)
+    }
+
+    fn located(&self, error: Error) -> Error {
+        error.in_section(&format!("identities.{}", self.name))
     }
 }
 
@@ -226,8 +238,7 @@ impl Session {
     ) -> Result<Arc<IdToken>, Error> {
         let Held { token, is_checked } = self.obtain(context, identity, audiences, slot, stale).await?;
         if !is_checked {
-            let section = format!("identities.{}", identity.name);
-            let checked = token.check(context.host.now(), audiences).map_err(|error| error.in_section(&section));
+            let checked = token.check(context.host.now(), audiences).map_err(|error| identity.located(error));
             if checked.is_err() {
                 *slot = None;
             }
@@ -264,8 +275,7 @@ impl Session {
             }
         }
         identity.permitted(context)?;
-        let section = format!("identities.{}", identity.name);
-        let token = identity.provider.token(context, audiences).await.map_err(|error| error.in_section(&section))?;
+        let token = identity.provider.token(context, audiences).await.map_err(|error| identity.located(error))?;
         (self.hide)(token.raw());
         let held = Held { token: Arc::new(token), is_checked: false };
         *slot = Some(held.clone());

@@ -109,8 +109,7 @@ impl IdentityProvider for GitHub {
         Ok(token)
     }
 
-    fn allow(&self, context: &Context, entry: &Json) -> Result<ClaimPattern, Vec<Error>> {
-        let (issuer, _) = self.resolved_issuer(context).map_err(|error| vec![error])?;
+    fn allow(&self, issuer: Issuer, entry: &Json) -> Result<ClaimPattern, Vec<Error>> {
         allow::pattern(issuer, entry)
     }
 

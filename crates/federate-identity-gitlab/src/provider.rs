@@ -77,8 +77,7 @@ impl IdentityProvider for GitLab {
         self.find(context, audiences)
     }
 
-    fn allow(&self, context: &Context, entry: &Json) -> Result<ClaimPattern, Vec<Error>> {
-        let (issuer, _) = self.resolved_issuer(context).map_err(|error| vec![error])?;
+    fn allow(&self, issuer: Issuer, entry: &Json) -> Result<ClaimPattern, Vec<Error>> {
         allow::pattern(issuer, entry)
     }
 

@@ -265,14 +265,19 @@ impl Profile {
             let mut keys = entry.as_object().cloned().unwrap_or_default();
             let name = keys.remove("identity");
             let name = name.as_ref().and_then(|name| name.as_str()).unwrap_or_default();
-            let read =
-                self.named_identity(name).map_err(|error| vec![error.with_setting("identity")]).and_then(|identity| {
-                    let pattern = identity.provider.allow(context, &keys.into())?;
+            let in_place =
+                |found: Vec<Error>| found.into_iter().map(|error| error.in_section(&place)).collect::<Vec<_>>();
+            let read = self
+                .named_identity(name)
+                .map_err(|error| in_place(vec![error.with_setting("identity")]))
+                .and_then(|identity| {
+                    let (issuer, _) = identity.issuer(context).map_err(|error| vec![error])?;
+                    let pattern = identity.provider.allow(issuer, &keys.into()).map_err(in_place)?;
                     Ok((pattern, identity.provider.customary_audience(context)))
                 });
             match read {
                 Ok(pattern) => patterns.push(pattern),
-                Err(found) => errors.extend(found.into_iter().map(|error| error.in_section(&place))),
+                Err(found) => errors.extend(found),
             }
         }
         if errors.is_empty() { Ok(patterns) } else { Err(errors) }

@@ -28,7 +28,10 @@ impl IdentityProvider for FakeIdentity {
     fn detect(&self, context: &Context) -> Detection {
         if context.env.flag("FAKE_CI") { Detection::Here { evidence: "FAKE_CI".into() } } else { Detection::NotHere }
     }
-    fn issuer(&self, _: &Context) -> Result<(Issuer, Reach), Error> {
+    fn issuer(&self, context: &Context) -> Result<(Issuer, Reach), Error> {
+        if context.env.flag("FAKE_ISSUER_UNKNOWN") {
+            return Err(Error::new(&codes::SETTING_MISSING, "no issuer").with_setting("issuer"));
+        }
         Ok((
             Issuer::parse("https://ci.example").map_err(|what| Error::new(&codes::SETTING_INVALID, what))?,
             Reach::BuiltIn,
@@ -46,11 +49,11 @@ impl IdentityProvider for FakeIdentity {
     async fn token(&self, _: &Context, _: &Audiences) -> Result<IdToken, Error> {
         Err(Error::new(&codes::TOKEN_MISSING, "none"))
     }
-    fn allow(&self, context: &Context, entry: &serde_json::Value) -> Result<ClaimPattern, Vec<Error>> {
+    fn allow(&self, issuer: Issuer, entry: &serde_json::Value) -> Result<ClaimPattern, Vec<Error>> {
         match entry["project"].as_str() {
             Some(project) => Ok(ClaimPattern {
                 provider: "ci",
-                issuer: self.issuer(context).map_err(|error| vec![error])?.0,
+                issuer,
                 label: project.to_owned(),
                 subjects: vec![Pattern::exact(project)],
                 claims: Vec::new(),

@@ -62,7 +62,7 @@ impl<T: Tokens> IdentityProvider for FakeCi<T> {
     async fn token(&self, context: &Context, audiences: &Audiences) -> Result<IdToken, Error> {
         self.0.token(context, audiences).await
     }
-    fn allow(&self, _: &Context, _: &Json) -> Result<ClaimPattern, Vec<Error>> {
+    fn allow(&self, _: Issuer, _: &Json) -> Result<ClaimPattern, Vec<Error>> {
         Err(Vec::new())
     }
     fn job_variables(&self, _: &Context) -> Vec<String> {

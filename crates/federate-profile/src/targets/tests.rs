@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use federate_core::Env;
+use federate_core::testing::fixture;
 use serde_json::json;
 
 use crate::load::{LoadOptions, load};
@@ -154,4 +155,18 @@ fn five_hundred_targets() {
     eprintln!("500 targets loaded in {:?}", start.elapsed());
     assert_eq!(names.len(), 500);
     assert_eq!(profile.settings("m-000000000007-eu").unwrap()["role"], "r-000000000007");
+}
+
+#[test]
+fn problems_of_allow_lists_are_placed_where_their_cause_is() {
+    let folder = Folder::new(&format!(
+        "{MEMBERS}[targets.member.trust]\nallow = [{{ identity = \"ci\", project = \"p\" }}, {{ identity = \"ci\" }}, {{ identity = \"x\" }}]\n"
+    ));
+    let profile = folder.load().unwrap();
+    let places = |variables: &[(&str, &str)]| -> Vec<String> {
+        let errors = profile.allow(&fixture(variables, |_| false).context, "member-012-eu").unwrap_err();
+        errors.iter().map(|error| error.setting().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(places(&[]), ["targets.member.trust.allow.1.project", "targets.member.trust.allow.2.identity"]);
+    assert_eq!(places(&[("FAKE_ISSUER_UNKNOWN", "1")])[0], "identities.ci.issuer");
 }
