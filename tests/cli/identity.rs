@@ -139,6 +139,22 @@ fn the_token_is_shown_by_its_claims_or_whole_on_demand() {
 }
 
 #[test]
+fn adapters_stand_in_columns_however_long_their_names_are() {
+    let workshop = Workshop::new();
+    let config = workshop.path("home/.config/federate");
+    std::fs::create_dir_all(&config).unwrap();
+    std::fs::write(config.join("config.toml"), "[policy.externals]\nlong-external-name = \"/opt/x\"\n").unwrap();
+    let done = workshop.run(&["adapters"]);
+    let rows = done.stdout.lines().filter(|line| line.starts_with("  "));
+    let columns: Vec<&str> = rows.map(|line| &line[..line.len().min(21)]).collect();
+    assert!(
+        columns.contains(&"  long-external-name ") && columns.contains(&"  gitlab             "),
+        "{}",
+        done.stdout
+    );
+}
+
+#[test]
 fn inside_exec_whoami_reports_on_what_was_given() {
     let done = crate::support::finish(
         std::process::Command::new(env!("CARGO_BIN_EXE_federate"))

@@ -23,15 +23,20 @@ pub(crate) fn run(start: &Start) -> Result<u8, Failure> {
             }))
         }
         Output::Text | Output::Sarif => {
+            let all = identities.iter().chain(&targets).map(|(kind, _)| *kind);
+            let names = all.chain(externals.iter().map(|(name, _)| name.as_str()));
+            let width = names.map(|name| name.chars().count()).max().unwrap_or_default();
             let list = |title: &str, kinds: &[(&str, &str)]| {
-                kinds.iter().fold(format!("{title}\n"), |out, (kind, summary)| out + &format!("  {kind:8} {summary}\n"))
+                kinds
+                    .iter()
+                    .fold(format!("{title}\n"), |out, (kind, summary)| out + &format!("  {kind:width$} {summary}\n"))
             };
             let mut out = list("identities", &identities) + &list("targets", &targets);
             for (index, (name, path)) in externals.iter().enumerate() {
                 if index == 0 {
                     out.push_str("externals declared\n");
                 }
-                out.push_str(&format!("  {name:8} {}\n", path.display()));
+                out.push_str(&format!("  {name:width$} {}\n", path.display()));
             }
             out
         }
