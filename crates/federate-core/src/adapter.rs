@@ -29,7 +29,8 @@ pub trait IdentityAdapter: IdentityProvider + Sized + 'static {
     const KIND: &'static str;
     /// One line for `federate adapters`.
     const SUMMARY: &'static str;
-    /// Claims that nobody can choose or take over: numeric ids, not names.
+    /// Claims that nobody can choose or take over: numeric ids, not names. They count for every identity, whichever adapter
+    /// lists them.
     const IMMUTABLE_CLAIMS: &'static [&'static str];
     /// The settings, with `deny_unknown_fields` and a doc comment on every field; `Serialize` gives what was read.
     type Settings: DeserializeOwned + Serialize + JsonSchema + Default;

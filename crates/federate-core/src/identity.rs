@@ -123,7 +123,8 @@ pub trait IdentityProvider: Send + Sync + fmt::Debug {
     /// Whose tokens are expected, and who said so.
     ///
     /// # Errors
-    /// `setting-invalid` where the CI's own variable does not make an issuer.
+    /// `setting-invalid` where the CI's own variable does not make an issuer, `setting-missing` where neither a setting nor
+    /// the job says it.
     fn issuer(&self, context: &Context) -> Result<(Issuer, Reach), Error>;
 
     /// The audience that this provider's users customarily give to clouds that prescribe none (GitLab: the issuer).
@@ -164,7 +165,7 @@ pub trait IdentityProvider: Send + Sync + fmt::Debug {
     fn mask(&self, secret: &Secret) -> Masking;
 
     /// The line, without its end, that opens or closes a section of the CI's log. `title` is the same at both ends.
-    /// `None` where the log has no sections.
+    /// `None` at both ends where the log has no sections.
     fn section(&self, _edge: SectionEdge, _title: &str, _now: SystemTime) -> Option<String> {
         None
     }
