@@ -45,6 +45,22 @@ fn inline(claims: &Value) -> String {
 }
 
 #[test]
+fn an_allow_list_says_what_would_let_the_token_in() {
+    let workshop =
+        workshop("allow = [{ identity = \"gitlab\", project = \"quarry-street/ledger\", branch = \"main\" }]", MAIN);
+    let fix = |claims: &Value| {
+        std::fs::write(workshop.path("project/claims.json"), claims.to_string()).unwrap();
+        let done = workshop.run_quietly(&["trust", "explain", "--claims", "claims.json", "-o", "json"]);
+        assert_eq!(done.code, 1, "{}", done.stderr);
+        serde_json::from_str::<Value>(&done.stdout).unwrap()["fix"].as_str().unwrap_or_default().to_owned()
+    };
+    let entry = "add an entry to trust.allow";
+    let (branch, audience) = (fix(&claims_of("feature")), fix(&with(claims_of("main"), json!({"aud": "wrong"}))));
+    assert!(branch.contains("not `main`") && branch.contains(entry), "{branch}");
+    assert!(audience.contains("a token with that audience") && !audience.contains(entry), "{audience}");
+}
+
+#[test]
 fn explain_and_lint_read_the_file_that_the_profile_names() {
     let workshop = workshop("policy = \"deploy.json\"", MAIN);
     std::fs::write(workshop.path("project/claims.json"), claims_of("feature").to_string()).unwrap();

@@ -22,11 +22,12 @@ pub(super) fn evaluate(entries: &[ClaimPattern], audiences: &Audiences, claims: 
                         format!("`{}` is `{}`, not `{}`", check.key, check.actual_text(), check.expected.join("` or `"))
                     })
                     .collect();
-                format!(
-                    "nearest is {}: {}; add an entry to trust.allow that describes this job",
-                    nearest.name,
-                    changes.join("; ")
-                )
+                let remedy = if nearest.failed().all(|check| check.key == "aud") {
+                    "ask the CI system for a token with that audience, or set the target's `audience`"
+                } else {
+                    "add an entry to trust.allow that describes this job"
+                };
+                format!("nearest is {}: {}; {remedy}", nearest.name, changes.join("; "))
             }
             None => "the target's trust.allow list is empty: add an entry that describes this job".to_owned(),
         });
