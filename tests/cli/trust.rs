@@ -1,5 +1,6 @@
 //! `trust explain` and `trust lint`: decisions, exit codes, forms, bad input; without profile and network.
 
+use federate_core::testing::jwt;
 use serde_json::{Value, json};
 
 use crate::support::{Workshop, gitlab_claims, with};
@@ -91,6 +92,37 @@ fn the_jobs_own_token_and_list() {
         let words = [vec!["trust", "explain", "--policy", "policy.json"], more].concat();
         assert_eq!(workshop.run_quietly(&words).code, 0, "{words:?}");
     }
+}
+
+#[test]
+fn without_a_target_the_document_or_the_cloud_says_which_token_to_take() {
+    let claims = |audience: &str| with(gitlab_claims(), json!({"aud": audience}));
+    let subject = gitlab_claims()["sub"].clone();
+    let pool = "projects/1/locations/global/workloadIdentityPools/ci/providers/gitlab";
+    let documents = [
+        ("policy.json", policy("StringLike", "project_path:*")),
+        (
+            "fics.json",
+            json!([{"name": "ci", "issuer": "https://gitlab.com", "subject": subject, "audiences": ["api://AzureADTokenExchange"]}]),
+        ),
+        (
+            "provider.json",
+            json!({"name": pool, "oidc": {"issuerUri": "https://gitlab.com"}, "attributeMapping": {"google.subject": "assertion.sub"}}),
+        ),
+    ];
+    let mut workshop = Workshop::new();
+    workshop.gitlab_job();
+    for (name, document) in &documents {
+        std::fs::write(workshop.path("project").join(name), document.to_string()).unwrap();
+    }
+    workshop.set("AZURE_ID_TOKEN", &jwt(&claims("api://AzureADTokenExchange")));
+    workshop.set("GOOGLE_ID_TOKEN", &jwt(&claims(&format!("https://iam.googleapis.com/{pool}"))));
+    for (name, _) in &documents {
+        let done = workshop.run_quietly(&["trust", "explain", "--policy", name]);
+        assert_eq!(done.code, 0, "{name}: {}{}", done.stdout, done.stderr);
+    }
+    let azure = workshop.run_quietly(&["trust", "explain", "--cloud", "azure"]);
+    assert!(azure.stdout.contains("\"audiences\": \"api://AzureADTokenExchange\""), "{}{}", azure.stdout, azure.stderr);
 }
 
 #[test]

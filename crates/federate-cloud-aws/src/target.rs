@@ -18,7 +18,7 @@ use crate::settings::Settings;
 use crate::{codes, partition, principal, refusal, response, validate};
 
 /// The audience of the providers that ask for none of their own.
-const AUDIENCE: &str = "sts.amazonaws.com";
+pub(crate) const AUDIENCE: &str = "sts.amazonaws.com";
 
 /// An AWS role, reached by the job's ID token and, with a chain, from role to role.
 #[derive(Clone, Debug)]

@@ -23,6 +23,7 @@ use federate_trust::{
 };
 use serde_json::Value as Json;
 
+use crate::target::AUDIENCE;
 use policy::Policy;
 
 /// Role trust policies.
@@ -36,6 +37,10 @@ impl TrustModel for AwsTrust {
 
     fn rules(&self) -> &'static [Rule] {
         lint::RULES
+    }
+
+    fn audience(&self, customary: Option<&str>) -> Option<String> {
+        Some(customary.unwrap_or(AUDIENCE).to_owned())
     }
 
     fn keys(&self, claims: &Claims) -> Vec<(String, String)> {

@@ -17,6 +17,7 @@ use federate_trust::{
 };
 use serde_json::Value as Json;
 
+use crate::clouds::CloudName;
 use credential::Credential;
 
 /// Federated identity credentials.
@@ -38,6 +39,10 @@ impl TrustModel for AzureTrust {
 
     fn rules(&self) -> &'static [Rule] {
         catalogue::RULES
+    }
+
+    fn audience(&self, _customary: Option<&str>) -> Option<String> {
+        Some(CloudName::default().facts().audience.to_owned())
     }
 
     fn keys(&self, claims: &Claims) -> Vec<(String, String)> {

@@ -38,6 +38,10 @@ impl TrustModel for GcpTrust {
         lint::RULES
     }
 
+    fn audience(&self, _customary: Option<&str>) -> Option<String> {
+        None
+    }
+
     fn keys(&self, claims: &Claims) -> Vec<(String, String)> {
         keys::keys(claims)
     }
@@ -89,6 +93,16 @@ impl TrustDocument for Provider {
     #[cfg(feature = "cel")]
     fn grants(&self) -> Vec<Grant> {
         lint::grants(self)
+    }
+
+    fn audiences(&self, _issuer: &str) -> Vec<String> {
+        let own = self.own_audience();
+        match self.audiences.as_slice() {
+            // An unknown part of the name makes an audience that no token has.
+            [] if own.contains('*') => Vec::new(),
+            [] => vec![format!("https:{own}")],
+            listed => listed.to_vec(),
+        }
     }
 
     fn home(&self) -> Option<String> {

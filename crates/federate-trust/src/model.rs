@@ -10,7 +10,7 @@ use crate::finding::{Finding, Rule};
 use crate::generate::{Artifact, Format, Intended, Wanted};
 use crate::grant::Grant;
 use crate::verdict::Verdict;
-use crate::way::Way;
+use crate::way::{Ask, Way};
 
 /// A job at the cloud's door: its claims and what else the request carries.
 #[derive(Clone, Debug)]
@@ -56,6 +56,10 @@ pub trait TrustModel: Send + Sync {
     /// Every rule that its findings can name.
     fn rules(&self) -> &'static [Rule];
 
+    /// The audience of tokens for this cloud where nobody says otherwise; `customary` is the identity provider's, see
+    /// [`federate_core::IdentityProvider::customary_audience`]. `None` where every configuration has its own.
+    fn audience(&self, customary: Option<&str>) -> Option<String>;
+
     /// The token's claims as the conditions that this cloud can ask for, ready to paste: each key with its value.
     fn keys(&self, claims: &Claims) -> Vec<(String, String)>;
 
@@ -94,6 +98,20 @@ pub trait TrustDocument: std::fmt::Debug + Send + Sync {
     /// has no words for that.
     fn grants(&self) -> Vec<Grant> {
         Vec::new()
+    }
+
+    /// The audiences of tokens that it lets in, as far as they are certain, those of this issuer's (without `https://`) first.
+    fn audiences(&self, issuer: &str) -> Vec<String> {
+        let mut ways = self.ways().unwrap_or_default();
+        ways.sort_by_key(|way| way.issuer.as_deref() != Some(issuer));
+        let mut found = Vec::new();
+        for (claim, ask) in ways.into_iter().flat_map(|way| way.asks) {
+            match ask {
+                Ask::Is(audience) if claim == "aud" && !found.contains(&audience) => found.push(audience),
+                _ => {}
+            }
+        }
+        found
     }
 
     /// Where the principal lives that it belongs to, as far as it says: `account 111122223333`.

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
-use federate_core::{Claims, Error, IdToken, Secret, codes};
-use federate_trust::{Effect, Job, StatementVerdict, Verdict};
+use federate_core::{Audiences, Claims, Error, IdToken, Secret, codes};
+use federate_trust::{Effect, Job, StatementVerdict, TrustDocument, Verdict};
 use serde_json::Value as Json;
 
 use super::{FOUND, input, keys, own};
 use crate::args::Explain;
 use crate::commands::written;
+use crate::registry::trust_models;
 use crate::report::{Failure, Output, pretty, print_styled};
 use crate::setup::{Start, located};
 
@@ -33,7 +34,7 @@ pub(super) async fn run(start: &Start, arguments: Explain) -> Result<u8, Failure
     if arguments.policy.is_none() && (arguments.cloud.is_some() || has_no_target()?) {
         let claims = match given_claims(start, &arguments)? {
             Some(claims) => claims,
-            None => own_claims(start, &arguments).await?,
+            None => own_claims(start, &arguments, None).await?,
         };
         return keys::show(start, arguments.cloud.as_deref(), &claims);
     }
@@ -72,7 +73,7 @@ async fn of_file(start: &Start, arguments: &Explain, policy: &Path) -> Result<Ve
     let located = input::document(policy, arguments.cloud.as_deref(), arguments.only.as_deref(), "--only")?;
     let claims = match given_claims(start, arguments)? {
         Some(claims) => claims,
-        None => own_claims(start, arguments).await?,
+        None => own_claims(start, arguments, Some(located.document.as_ref())).await?,
     };
     Ok(located.document.evaluate(&job(claims, arguments)?))
 }
@@ -147,27 +148,51 @@ fn given_claims(start: &Start, arguments: &Explain) -> Result<Option<Claims>, Er
     Ok(Some(Claims::clone(token.claims())))
 }
 
-async fn own_claims(start: &Start, arguments: &Explain) -> Result<Claims, Failure> {
+/// The claims of the job's own token, one for what is explained: the target, the document, the cloud.
+async fn own_claims(
+    start: &Start,
+    arguments: &Explain,
+    document: Option<&dyn TrustDocument>,
+) -> Result<Claims, Failure> {
     let profile = start.load(&[])?;
     let context = start.context(&profile)?;
-    // The job's token is for no target in particular where there is none.
-    let has_no_targets = arguments.targets.target.is_empty() && profile.target_names().is_empty();
-    let names = if has_no_targets { Vec::new() } else { profile.matching(&arguments.targets.target)? };
-    let name = names.first().map(String::as_str);
+    let models = input::models(arguments.cloud.as_deref())?;
+    let chosen = &arguments.targets.target;
+    let names = match chosen.is_empty() {
+        false => profile.matching(chosen)?,
+        true => profile.matching(chosen).unwrap_or_default(),
+    };
+    let is_of_cloud = |name: &&String| models.iter().any(|model| profile.target_kind(name) == Some(model.kind()));
+    let name = names.iter().find(|name| !chosen.is_empty() || is_of_cloud(name));
+    let in_profile = |error: Error| located(&profile, vec![error]);
     let identity = profile
         .identity(&context, name.and_then(|name| profile.target_identity(name)))
         .map_err(|error| error.with_help("or judge another job's claims: --claims FILE"))
-        .map_err(|error| located(&profile, vec![error]))?;
+        .map_err(in_profile)?;
     let customary = identity.provider.customary_audience(&context);
-    let audiences = match name {
-        Some(name) => {
-            profile.as_written(name).map_err(|errors| located(&profile, errors))?.audiences(customary.as_deref())
-        }
-        None => federate_core::Audiences::one(customary.unwrap_or_else(|| "sts.amazonaws.com".to_owned())),
-    };
+    let mut audiences = Vec::new();
+    if let (Some(document), true) = (document, chosen.is_empty()) {
+        let (issuer, _) = identity.issuer(&context).map_err(in_profile)?;
+        audiences.extend(document.audiences(issuer.without_scheme()).into_iter().map(Audiences::one));
+    }
+    if let Some(name) = name {
+        let target = profile.as_written(name).map_err(|errors| located(&profile, errors))?;
+        audiences.push(target.audiences(customary.as_deref()));
+    }
+    let usual = models.iter().chain(trust_models()).find_map(|model| model.audience(customary.as_deref()));
+    audiences.extend(usual.map(Audiences::one));
     let session = start.session(context);
-    let token = session.token(&identity, &audiences).await.map_err(|error| located(&profile, vec![error]))?;
-    Ok(Claims::clone(token.claims()))
+    let mut refusal = None;
+    for audience in &audiences {
+        match session.token(&identity, audience).await {
+            Ok(token) => return Ok(Claims::clone(token.claims())),
+            // Another of them may be at hand.
+            Err(error) if error.code() == &codes::TOKEN_AUDIENCE => _ = refusal.get_or_insert(error),
+            Err(error) => return Err(in_profile(error)),
+        }
+    }
+    let unknown = || Error::new(&codes::USAGE, "no audience is known that a token could be asked for");
+    Err(in_profile(refusal.unwrap_or_else(unknown)))
 }
 
 fn json(target: Option<&str>, verdict: &Verdict) -> Json {
