@@ -66,6 +66,11 @@ proptest! {
         let Ok(intended) = intended(&of(&entries)) else { return Ok(()) };
         let asked = ["az-pull-request-open", "az-flex-any-branch", "az-flex-tag-wildcard"];
         for finding in intended.document.lint() {
+            // A list that names one repository both with its id and without means the name to be left.
+            if finding.id == "az-dangling-classic" {
+                prop_assert!(entries.len() > 1, "{finding:?}");
+                continue;
+            }
             // The tests' own audience is not Entra's.
             let is_fine = ["az-mutable-subject", "az-aud-nonstandard"].contains(&finding.id) || asked.contains(&finding.id);
             prop_assert!(is_fine, "{finding:?}");
