@@ -4,7 +4,6 @@
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>).
 
 mod arn;
-mod date;
 mod evaluate;
 mod explain;
 mod generate;
@@ -13,6 +12,7 @@ mod operator;
 mod parse;
 mod policy;
 mod request;
+mod scalar;
 mod sources;
 mod template;
 mod ways;

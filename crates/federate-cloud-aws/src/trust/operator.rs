@@ -2,12 +2,11 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
 
 use std::cmp::Ordering;
-use std::net::IpAddr;
 
 use federate_core::suggest::nearest;
 use federate_trust::Glob;
 
-use super::{arn, date};
+use super::{arn, scalar};
 
 /// An operator with its prefix and suffix.
 #[derive(Clone, Debug)]
@@ -132,6 +131,8 @@ impl Operator {
         if *base == Base::Null && if_exists {
             return None;
         }
+        // ForAnyValue asks for a value in any case: without one there is nothing that IfExists could be told of.
+        let if_exists = if_exists && set != Some(Set::Any);
         Some(Self { name: name.to_owned(), set, base: *base, negated: *negated, if_exists })
     }
 
@@ -146,6 +147,10 @@ impl Operator {
     /// Does the condition hold? `actual` is what the request has under the key, `None` if it has no such key.
     pub(crate) fn holds(&self, expected: &[Operand], actual: Option<&[String]>) -> bool {
         if self.base == Base::Null {
+            // Access Analyzer's page (NULL_WITH_QUALIFIER): with these two it is always true, and always false.
+            if let Some(set) = self.set {
+                return set == Set::All;
+            }
             let wants_absent = |operand: &Operand| operand.text.eq_ignore_ascii_case("true");
             return expected.iter().any(|operand| wants_absent(operand) == actual.is_none());
         }
@@ -179,14 +184,11 @@ impl Operator {
             Base::StringEquals | Base::Binary => expected == actual,
             Base::StringEqualsIgnoreCase => expected.to_lowercase() == actual.to_lowercase(),
             Base::StringLike => operand.pattern.matches(actual),
-            Base::Bool => {
-                expected.eq_ignore_ascii_case(actual)
-                    && ["true", "false"].iter().any(|known| known.eq_ignore_ascii_case(actual))
-            }
+            Base::Bool => expected.eq_ignore_ascii_case(actual) && scalar::is_bool(actual),
             Base::Arn => arn::matches(&operand.pattern, actual),
-            Base::Ip => in_network(expected, actual),
-            Base::Numeric(order) => compare_numbers(actual, expected).is_some_and(|found| order.admits(found)),
-            Base::Date(order) => match (date::seconds(expected), date::seconds(actual)) {
+            Base::Ip => scalar::in_network(expected, actual),
+            Base::Numeric(order) => scalar::compare_numbers(actual, expected).is_some_and(|found| order.admits(found)),
+            Base::Date(order) => match (scalar::moment(expected), scalar::moment(actual)) {
                 (Some(expected), Some(actual)) => order.admits(actual.cmp(&expected)),
                 _ => false,
             },
@@ -218,29 +220,6 @@ impl Operand {
     }
 }
 
-/// A decimal number. Ids have more digits than a float keeps, so whole numbers are compared as such.
-fn compare_numbers(left: &str, right: &str) -> Option<Ordering> {
-    if let (Ok(left), Ok(right)) = (left.trim().parse::<i128>(), right.trim().parse::<i128>()) {
-        return Some(left.cmp(&right));
-    }
-    let read = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
-    read(left)?.partial_cmp(&read(right)?)
-}
-
-fn in_network(network: &str, address: &str) -> bool {
-    let Ok(address) = address.trim().parse::<IpAddr>() else { return false };
-    let (base, length) = network.split_once('/').map_or((network, None), |(base, length)| (base, Some(length)));
-    let Ok(base) = base.trim().parse::<IpAddr>() else { return false };
-    let bits = |address: IpAddr| match address {
-        IpAddr::V4(address) => (u128::from(u32::from(address)) << 96, 32),
-        IpAddr::V6(address) => (u128::from(address), 128),
-    };
-    let ((base_bits, width), (address_bits, address_width)) = (bits(base), bits(address));
-    let Ok(length) = length.map_or(Ok(width), str::parse::<u32>) else { return false };
-    let mask = if length == 0 { 0 } else { u128::MAX << (128 - length.min(128)) };
-    width == address_width && length <= width && base_bits & mask == address_bits & mask
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,7 +243,11 @@ mod tests {
             ("ForAllValues:StringNotEquals", true),
             ("ForAnyValue:StringEquals", false),
             ("ForAnyValue:StringNotEquals", false),
+            ("ForAnyValue:StringEqualsIfExists", false),
+            ("ForAllValues:StringEqualsIfExists", true),
             ("NumericLessThan", false),
+            ("ForAllValues:Null", true),
+            ("ForAnyValue:Null", false),
         ] {
             assert_eq!(holds(name, &["1"], None), expected, "{name}");
         }
