@@ -252,6 +252,29 @@ fn the_nearest_miss_first_and_a_warning_where_a_stranger_would_get_in() {
 }
 
 #[test]
+fn a_limit_is_moved_rather_than_added_to() {
+    for (condition, fix, note) in [
+        (json!({"DateLessThan": {"aws:TokenIssueTime": "2026-01-01"}}), "be above 2026-02-01T00:00:00Z", ""),
+        (json!({"NumericGreaterThanEquals": {"sts:DurationSeconds": 900}}), "be at most 60", ""),
+        (json!({"NumericEquals": {"sts:DurationSeconds": "1h"}}), "add `60` to NumericEquals", "`1h` is no number"),
+        (json!({"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}}), "take what excludes `203.0.113.9`", ""),
+    ] {
+        let mut limited = policy("StringLike", "project_path:*");
+        let conditions = limited["Statement"][0]["Condition"].as_object_mut().unwrap();
+        conditions.extend(condition.as_object().unwrap().clone());
+        let workshop =
+            workshop(&[("policy.json", &limited.to_string()), ("claims.json", &gitlab_claims().to_string())]);
+        let context = [
+            ["--context", "aws:TokenIssueTime=2026-02-01T00:00:00Z"],
+            ["--context", "sts:DurationSeconds=60"],
+            ["--context", "aws:SourceIp=203.0.113.9"],
+        ];
+        let done = workshop.run_quietly(&[&EXPLAIN[..], &context.concat()].concat());
+        assert!(done.code == 1 && done.stdout.contains(fix) && done.stdout.contains(note), "{}", done.stdout);
+    }
+}
+
+#[test]
 fn a_deny_of_one_action_among_several_is_named() {
     let mut denied = policy("StringLike", "project_path:*");
     denied["Statement"][0]["Action"] = json!(["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]);

@@ -85,6 +85,10 @@ impl TrustDocument for Policy {
             .collect()
     }
 
+    fn doubts(&self) -> Vec<String> {
+        lint::doubts(self)
+    }
+
     fn ways(&self) -> Option<Vec<Way>> {
         Some(ways::ways(self))
     }

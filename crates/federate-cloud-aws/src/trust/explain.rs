@@ -5,9 +5,10 @@ use std::cmp::Reverse;
 use federate_core::Claims;
 use federate_trust::{Check, Effect, Glob, Job, Provider, StatementVerdict, Verdict, immutable_form, risk};
 
-use super::operator::{Base, Operand, Set};
+use super::operator::{Base, Operand, Operator, Set};
 use super::policy::{Condition, EXCHANGE};
 use super::request::Request;
+use super::scalar;
 use super::template;
 use crate::visible;
 
@@ -36,6 +37,9 @@ pub(super) fn note(
     if operands.iter().any(|operand| operand.unresolved) {
         return Some("a policy variable has no value in this request, so the value matches nothing".to_owned());
     }
+    if let Some(doubt) = doubt(condition) {
+        return Some(doubt);
+    }
     if operator.negated {
         return None;
     }
@@ -63,6 +67,16 @@ pub(super) fn note(
         return Some("a pull request's subject says pull_request instead of a ref".to_owned());
     }
     None
+}
+
+/// What the condition says that fits nothing, whatever a token holds: values of another type than the operator's, or none.
+pub(super) fn doubt(condition: &Condition) -> Option<String> {
+    if condition.values.is_empty() {
+        return Some("the list is empty, and fits nothing".to_owned());
+    }
+    let known = condition.values.iter().filter(|value| !template::is_open(value));
+    let flawed = |value: &String| Some(format!("`{value}` {}", scalar::flaw(condition.operator.base, value)?));
+    known.filter_map(flawed).next()
 }
 
 fn why_absent(key: &str, request: &Request, claims: &Claims) -> Option<String> {
@@ -187,6 +201,10 @@ fn change(check: &Check, request: &Request) -> String {
     if is_literal_wildcard {
         let like = operator.replace("StringEqualsIgnoreCase", "StringLike").replace("StringEquals", "StringLike");
         return format!("test `{key}` with {like} instead of {operator}");
+    }
+    let limit = Operator::parse(operator).and_then(|operator| operator.base.limit());
+    if let Some(words) = limit.filter(|_| check.actual.is_string()) {
+        return format!("let the limit of {operator} `{key}` be {words} {actual}");
     }
     if operator.contains("Not") {
         return format!("take what excludes `{actual}` out of {operator} `{key}`");

@@ -53,6 +53,20 @@ pub(crate) enum Order {
     GreaterOrEqual,
 }
 
+impl Base {
+    /// Where a limit has to lie for a value to be admitted, before the value; `None` for what is no limit.
+    pub(crate) fn limit(self) -> Option<&'static str> {
+        let (Self::Numeric(order) | Self::Date(order)) = self else { return None };
+        match order {
+            Order::Equal => None,
+            Order::Less => Some("above"),
+            Order::LessOrEqual => Some("at least"),
+            Order::Greater => Some("below"),
+            Order::GreaterOrEqual => Some("at most"),
+        }
+    }
+}
+
 impl Order {
     fn admits(self, ordering: Ordering) -> bool {
         match self {

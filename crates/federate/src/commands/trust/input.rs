@@ -80,7 +80,7 @@ pub(super) fn documents(path: &Path, cloud: Option<&str>) -> Result<(Source, Vec
     let source = source(path).map_err(|error| vec![error])?;
     let found = documents_in(&source, cloud)?;
     // A plan or state says all there is to say; that no role is in it is no mistake.
-    if found.is_empty() && federate_trust::terraform::resources(&source.value).is_none() {
+    if found.is_empty() && !federate_trust::terraform::is_one(&source.value) {
         let mut others = trust_models().iter().filter(|model| cloud.is_some_and(|cloud| model.kind() != cloud));
         let other = others.find(|model| model.documents(&source.value).is_ok_and(|found| !found.is_empty()));
         if let (Some(cloud), Some(other)) = (cloud, other) {
