@@ -298,6 +298,7 @@ fn what_cannot_be_read_is_named_with_file_and_line() {
         ("a.json", b"", ["a.json", "is empty"]),
         ("a.json", b"\xef\xbb\xbf", ["a.json", "is empty"]),
         ("a.json", b"{\"a\": \"\xff\"}", ["a.json", "UTF-8"]),
+        ("a.json", b"\xff\xfe{\0}\0", ["a.json is not UTF-8", "it is UTF-16"]),
         ("a.json", deep.as_bytes(), ["a.json:1", "recursion limit"]),
         ("a.json", deep_map.as_bytes(), ["a.json:1", "recursion limit"]),
         ("a.yaml", deep.as_bytes(), ["a.yaml:1", "recursion limit"]),

@@ -15,6 +15,7 @@ mod request;
 mod scalar;
 mod sources;
 mod template;
+mod warning;
 mod ways;
 
 use federate_core::{Claims, Error};

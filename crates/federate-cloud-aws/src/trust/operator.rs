@@ -165,8 +165,8 @@ impl Operator {
             if let Some(set) = self.set {
                 return set == Set::All;
             }
-            let wants_absent = |operand: &Operand| operand.text.eq_ignore_ascii_case("true");
-            return expected.iter().any(|operand| wants_absent(operand) == actual.is_none());
+            let wanted = if actual.is_none() { "true" } else { "false" };
+            return expected.iter().any(|operand| operand.text.eq_ignore_ascii_case(wanted));
         }
         let Some(actual) = actual.filter(|actual| !actual.is_empty()) else {
             return match self.set {
@@ -269,6 +269,7 @@ mod tests {
             holds("Null", &["true"], None)
                 && !holds("Null", &["false"], None)
                 && holds("Null", &["false"], Some(&["x"]))
+                && !holds("Null", &["yes"], Some(&["x"]))
         );
     }
 

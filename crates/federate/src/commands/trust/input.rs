@@ -28,7 +28,15 @@ pub(super) fn text(path: &Path) -> Result<String, Error> {
     if bytes.len() as u64 > LARGEST {
         return Err(Error::new(&codes::USAGE, format!("{} is larger than 64 MiB", name(path))));
     }
-    String::from_utf8(bytes).map_err(|_| Error::new(&codes::USAGE, format!("{} is not UTF-8 text", name(path))))
+    String::from_utf8(bytes).map_err(|error| {
+        let is_utf16 = matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
+        let error = Error::new(&codes::USAGE, format!("{} is not UTF-8 text", name(path)));
+        if is_utf16 {
+            error.with_help("it is UTF-16, as Windows PowerShell writes with `>`: save it as UTF-8, or write it with `Set-Content -Encoding utf8`")
+        } else {
+            error
+        }
+    })
 }
 
 /// A file's JSON.
