@@ -35,6 +35,9 @@ pub(super) fn note(
         return None;
     }
     let value = actual.first()?;
+    if actual.len() > 1 && operator.set.is_none() && operator.base != Base::Null {
+        return Some("the key has several values, which are compared by ForAnyValue or ForAllValues alone".to_owned());
+    }
     if operands.iter().any(|operand| operand.unresolved) {
         return Some("a policy variable has no value in this request, so the value matches nothing".to_owned());
     }
@@ -187,6 +190,13 @@ fn change(check: &Check, nearest: &StatementVerdict, request: &Request) -> Strin
         Base::Null => return format!("test `{key}` with Null instead of {name}, which never holds"),
         _ => {}
     }
+    if actual.len() > 1 && operator.set.is_none() {
+        let prefix = if operator.negated { "ForAllValues" } else { "ForAnyValue" };
+        return format!(
+            "test `{key}` with {prefix}:{name} instead of {name}{}",
+            also(check, &operator, actual, request)
+        );
+    }
     if takes_literally(check) && actual.iter().all(|actual| fits_as_pattern(check, actual)) {
         let set = name.rsplit_once(':').map(|(set, _)| format!("{set}:")).unwrap_or_default();
         let if_exists = if name.to_ascii_lowercase().ends_with("ifexists") { "IfExists" } else { "" };
@@ -229,6 +239,16 @@ fn change_of_absent(check: &Check, operator: &Operator, nearest: &StatementVerdi
         }
         _ => rename,
     }
+}
+
+/// What is missing besides, for one of several values to be found.
+fn also(check: &Check, operator: &Operator, actual: &[String], request: &Request) -> String {
+    let operands: Vec<Operand> = check.expected.iter().map(|value| request.operand(value, true)).collect();
+    let fits = |value: &String| operator.holds(&operands, Some(std::slice::from_ref(value)));
+    if operator.negated || actual.iter().any(fits) {
+        return String::new();
+    }
+    format!(", and add `{}` to it", actual.join("` or `"))
 }
 
 fn fits_as_pattern(check: &Check, actual: &str) -> bool {

@@ -180,13 +180,18 @@ impl Operator {
         if self.negated && expected.iter().any(|operand| operand.unresolved) {
             return false;
         }
-        let fits = |value: &String| expected.iter().any(|operand| self.compare(operand, value));
-        match (self.set, self.negated) {
-            (None | Some(Set::Any), false) => actual.iter().any(fits),
-            (None | Some(Set::All), true) => !actual.iter().any(fits),
-            (Some(Set::All), false) => actual.iter().all(fits),
-            (Some(Set::Any), true) => !actual.iter().all(fits),
+        // "Multivalued context keys require a condition set operator", says the page on them; nothing else compares several.
+        if self.set.is_none() && actual.len() > 1 {
+            return false;
         }
+        let equals = |value: &String| expected.iter().any(|operand| self.compare(operand, value));
+        let is_known = expected.iter().all(|operand| scalar::flaw(self.base, &operand.text).is_none());
+        // What cannot be compared is not unequal either.
+        let fits = |value: &String| match self.negated {
+            true => is_known && scalar::flaw(self.base, value).is_none() && !equals(value),
+            false => equals(value),
+        };
+        if self.set == Some(Set::Any) { actual.iter().any(fits) } else { actual.iter().all(fits) }
     }
 
     fn compare(&self, operand: &Operand, actual: &str) -> bool {
@@ -284,6 +289,9 @@ mod tests {
             ("ForAllValues:StringNotEquals", vec!["a"], false),
             ("ForAllValues:StringNotEquals", vec!["c"], true),
             ("StringNotEquals", vec!["a"], false),
+            ("StringNotEquals", vec!["c"], false),
+            ("StringEquals", vec!["a"], false),
+            ("StringEqualsIfExists", vec!["a", "b"], false),
         ] {
             assert_eq!(holds(name, &policy, two), expected, "{name} {policy:?}");
         }
@@ -298,6 +306,11 @@ mod tests {
             ("NumericEquals", "10", "ten", false),
             ("NumericEquals", "9007199254740993", "9007199254740992", false),
             ("NumericGreaterThan", "1", "inf", false),
+            ("NumericNotEquals", "1", "2", true),
+            ("NumericNotEquals", "one", "2", false),
+            ("NumericNotEquals", "1", "two", false),
+            ("NotIpAddress", "203.0.113.0/33", "198.51.100.7", false),
+            ("NotIpAddress", "203.0.113.0/24", "198.51.100.7", true),
             ("Bool", "x", "x", false),
             ("DateGreaterThan", "2026-01-01T00:00:00Z", "2026-06-01T00:00:00Z", true),
             ("DateLessThan", "1767225600", "2025-12-31", true),
