@@ -75,8 +75,8 @@ impl<'a> Test<'a> {
 
     /// Where a pattern becomes one at last, it is the pattern that lets in, not this token alone.
     fn admitted<'t>(&'t self, subject: &'t str) -> &'t str {
-        let patterns = self.check.expected.iter().map(String::as_str);
-        patterns.filter(|pattern| Glob::parse(pattern).matches(subject)).next().unwrap_or(subject)
+        let mut patterns = self.check.expected.iter().map(String::as_str);
+        patterns.find(|pattern| Glob::parse(pattern).matches(subject)).unwrap_or(subject)
     }
 
     /// `acme/web`, where `acme/api` is asked for.
