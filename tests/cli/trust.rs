@@ -284,6 +284,86 @@ fn the_nearest_miss_first_and_a_warning_where_a_stranger_would_get_in() {
 }
 
 #[test]
+fn a_change_that_lets_strangers_in_comes_with_a_warning() {
+    let verdict = |condition: &Value, change: Value| -> Value {
+        let mut policy = policy("StringLike", "project_path:*");
+        policy["Statement"][0]["Condition"] = condition.clone();
+        let mut claims = gitlab_claims();
+        claims.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let workshop = workshop(&[("policy.json", &policy.to_string()), ("claims.json", &claims.to_string())]);
+        serde_json::from_str(&workshop.run_quietly(&[&EXPLAIN[..], &["-o", "json"]].concat()).stdout).unwrap()
+    };
+    let own = "project_path:quarry-street/*";
+    for (condition, change, fix, warning) in [
+        (json!({"StringEquals": {"gitlab.com:project_id": "1"}}), json!({"project_id": "2"}), "add `2`", "a stranger"),
+        (json!({"StringEquals": {"gitlab.com:namespace_path": "quarry-street"}}), json!({}), "remove", "strangers in"),
+        (
+            json!({"StringLike": {"https://gitlab.com:sub": "project_path:*"}}),
+            json!({}),
+            "write the key",
+            "strangers in",
+        ),
+        (json!({"StringLike": {"https://gitlab.com:sub": own}}), json!({}), "write the key", ""),
+        (
+            json!({"StringLike": {"https://gitlab.com:sub": "project_path:x/*"}}),
+            json!({}),
+            ", and add `project_path:quarry",
+            "stranger",
+        ),
+        (json!({"StringNotLike": {"gitlab.com:sub": own}}), json!({}), "take what excludes", "on purpose"),
+        (
+            json!({"StringLike": {"gitlab.com:sub": own}, "Null": {"gitlab.com:sub": "true"}}),
+            json!({}),
+            "be `false`",
+            "",
+        ),
+        (
+            json!({"StringLike": {"gitlab.com:sub": own}, "stringequals": {"gitlab.com:user_login": "m*"}}),
+            json!({"user_login": "mira"}),
+            "with StringLike instead of stringequals",
+            "",
+        ),
+        (
+            json!({"StringLike": {"gitlab.com:sub": own}, "StringEquals": {"gitlab.com:aud": "x"}}),
+            json!({"aud": ["a", "b"]}),
+            "add `a` or `b`",
+            "",
+        ),
+    ] {
+        let verdict = verdict(&condition, change);
+        let text = |key: &str| verdict[key].as_str().unwrap_or_default().to_owned();
+        assert!(text("fix").contains(fix), "{condition}: {verdict}");
+        assert!(
+            text("warning").contains(warning) && warning.is_empty() == verdict["warning"].is_null(),
+            "{condition}: {verdict}"
+        );
+    }
+}
+
+#[test]
+fn a_limit_is_moved_rather_than_added_to() {
+    for (condition, fix, note) in [
+        (json!({"DateLessThan": {"aws:TokenIssueTime": "2026-01-01"}}), "be above 2026-02-01T00:00:00Z", ""),
+        (json!({"NumericGreaterThanEquals": {"sts:DurationSeconds": 900}}), "be at most 60", ""),
+        (json!({"NumericEquals": {"sts:DurationSeconds": "1h"}}), "add `60` to NumericEquals", "`1h` is no number"),
+        (json!({"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}}), "take what excludes `203.0.113.9`", ""),
+    ] {
+        let mut limited = policy("StringLike", "project_path:*");
+        let conditions = limited["Statement"][0]["Condition"].as_object_mut().unwrap();
+        conditions.extend(condition.as_object().unwrap().clone());
+        let workshop =
+            workshop(&[("policy.json", &limited.to_string()), ("claims.json", &gitlab_claims().to_string())]);
+        let context = [
+            ["--context", "aws:TokenIssueTime=2026-02-01T00:00:00Z"],
+            ["--context", "sts:DurationSeconds=60"],
+            ["--context", "aws:SourceIp=203.0.113.9"],
+        ];
+        let done = workshop.run_quietly(&[&EXPLAIN[..], &context.concat()].concat());
+        assert!(done.code == 1 && done.stdout.contains(fix) && done.stdout.contains(note), "{}", done.stdout);
+    }
+}
+
+#[test]
 fn a_deny_of_one_action_among_several_is_named() {
     let mut denied = policy("StringLike", "project_path:*");
     denied["Statement"][0]["Action"] = json!(["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]);

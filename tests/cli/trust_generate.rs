@@ -38,6 +38,11 @@ fn what_is_generated_passes_lint_and_check() {
         "{}",
         check.stderr
     );
+    // The same providers of another account let nobody in.
+    std::fs::write(shop.path("project/copied.json"), done.stdout.replace("111122223333", "444455556666")).unwrap();
+    let check = generate(&shop, &["-t", "aws", "--check", "copied.json"]);
+    assert_eq!((check.code, check.stdout.as_str()), (1, "copied.json does not let in exactly the allow list\n"));
+    assert!(check.stderr.contains("the providers of AWS account 444455556666"), "{}", check.stderr);
     let done = generate(&shop, &["-t", "azure", "-f", "azure-json"]);
     std::fs::write(shop.path("project/azure.json"), &done.stdout).unwrap();
     let check = generate(&shop, &["-t", "azure", "--check", "azure.json", "-o", "json"]);

@@ -36,6 +36,10 @@ fn found(done: &Done) -> Vec<String> {
     findings.map(|one| format!("{} {}", text(one, "id"), text(one, "where"))).collect()
 }
 
+/// What stands beside trust in many a folder.
+const PERMISSIONS: &str =
+    r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}}"#;
+
 const TEMPLATE: &str = r#"Parameters:
   Org: {Type: String}
   Repository: {Type: String, Default: "*"}
@@ -284,6 +288,9 @@ fn what_cannot_be_read_is_named_with_file_and_line() {
         serde_json::to_string_pretty(&json!({"Statement": [{"Effect": "Alow", "Principal": "*", "Action": "x"}]}))
             .unwrap();
     let inner = json!({"Role": {"RoleName": "r", "AssumeRolePolicyDocument": "{\"Statement\": "}}).to_string();
+    let twice = "{\"Statement\": {\"Effect\": \"Deny\", \"Effect\": \"Allow\"}}";
+    let twice_inside = json!({"Role": {"RoleName": "r", "AssumeRolePolicyDocument": twice}}).to_string();
+    let with_resource = policy("x").to_string().replacen("\"Effect\"", "\n\n\n\"Resource\": \"*\", \"Effect\"", 1);
     for (name, text, expected) in [
         ("a.json", b"not json".as_slice(), ["a.json:1", "not JSON"]),
         ("a.json", b"{\"a\": 1}", ["a.json", "holds no trust configuration"]),
@@ -291,6 +298,7 @@ fn what_cannot_be_read_is_named_with_file_and_line() {
         ("a.json", b"", ["a.json", "is empty"]),
         ("a.json", b"\xef\xbb\xbf", ["a.json", "is empty"]),
         ("a.json", b"{\"a\": \"\xff\"}", ["a.json", "UTF-8"]),
+        ("a.json", b"\xff\xfe{\0}\0", ["a.json is not UTF-8", "it is UTF-16"]),
         ("a.json", deep.as_bytes(), ["a.json:1", "recursion limit"]),
         ("a.json", deep_map.as_bytes(), ["a.json:1", "recursion limit"]),
         ("a.yaml", deep.as_bytes(), ["a.yaml:1", "recursion limit"]),
@@ -300,6 +308,10 @@ fn what_cannot_be_read_is_named_with_file_and_line() {
         ("a.txt", b"hello", ["a.txt:1", "neither JSON nor YAML"]),
         ("a.yaml", misspelt.as_bytes(), ["a.yaml:7", "did you mean `ForAnyValue:StringLike`?"]),
         ("a.json", misspelt_json.as_bytes(), ["a.json:5", "Effect has to be Allow or Deny"]),
+        ("a.json", b"{\"Statement\": {},\n\"Statement\": {}}", ["a.json:2", "the key `Statement` stands there twice"]),
+        ("a.json", twice_inside.as_bytes(), ["a.json:1, role r", "the key `Effect` stands there twice"]),
+        ("a.json", with_resource.as_bytes(), ["a.json:4 (Statement[0].Resource)", "takes no Resource"]),
+        ("a.json", PERMISSIONS.as_bytes(), ["a.json", "holds no trust configuration"]),
         ("a.json", inner.as_bytes(), ["a.json:1, role r", "the trust policy is not JSON"]),
         (
             "a.json",
@@ -409,4 +421,37 @@ fn of_a_folder_all_that_holds_trust_is_looked_at() {
     assert_eq!(done.code, 2, "a policy that is none is no other file: {}", done.stderr);
     assert!(done.stderr.contains("infra/roles/broken.json:1"), "{}", done.stderr);
     assert_eq!(lint(&["--cloud", "asw", "infra"]).code, 2);
+    write("policies/permissions.json", PERMISSIONS);
+    write(
+        "policies/bucket.json",
+        r#"{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::b/*"}]}"#,
+    );
+    assert!(lint(&["policies"]).stderr.contains("no file in policies holds a trust configuration"));
+    write("policies/trust.json", &open);
+    let done = lint(&["policies"]);
+    assert!(done.code == 1 && done.stderr.contains(" in 1 file\n"), "{}", done.stderr);
+    // That no role is in a plan or state is what it says.
+    write("plans/plan.json", r#"{"format_version": "1.2", "terraform_version": "1.9.0", "resource_changes": []}"#);
+    write(
+        "plans/terraform.tfstate",
+        r#"{"version": 4, "terraform_version": "1.9.0", "serial": 1, "lineage": "x", "resources": []}"#,
+    );
+    let done = lint(&["plans"]);
+    assert!(done.code == 0 && done.stderr.contains("0 findings, 0 left out, in 2 files"), "{}", done.stderr);
+}
+
+#[test]
+fn what_no_rule_names_is_a_warning() {
+    let mut idle = policy("project_path:g/p:ref_type:branch:ref:main");
+    idle["Statement"][0]["Condition"]["IpAddress"] = json!({"aws:SourceIp": ["203.0.113.0/33"]});
+    idle["Statement"][0]["Condition"]["StringEquals"] = json!({"gitlab.com:aud": []});
+    let done = lint(&[("p.json", idle.to_string().as_bytes())]);
+    for doubt in
+        ["IpAddress aws:SourceIp: `203.0.113.0/33` is no address", "StringEquals gitlab.com:aud: the list is empty"]
+    {
+        assert!(done.stderr.contains(&format!("warning: p.json: statement 1, {doubt}")), "{}", done.stderr);
+    }
+    idle["Statement"][0]["Condition"] = json!({"StringLike": {"gitlab.com:sub": []}});
+    let done = lint(&[("p.json", idle.to_string().as_bytes())]);
+    assert_eq!(found(&done), ["sub-never-matches p.json:1: statement 1, StringLike gitlab.com:sub"]);
 }

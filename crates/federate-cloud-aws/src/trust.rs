@@ -4,7 +4,6 @@
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>).
 
 mod arn;
-mod date;
 mod evaluate;
 mod explain;
 mod generate;
@@ -13,8 +12,10 @@ mod operator;
 mod parse;
 mod policy;
 mod request;
+mod scalar;
 mod sources;
 mod template;
+mod warning;
 mod ways;
 
 use federate_core::{Claims, Error};
@@ -88,6 +89,10 @@ impl TrustDocument for Policy {
         let open = self.statements.iter().filter(|statement| statement.is_open);
         open.map(|statement| format!("{}: a condition is known only once the template is deployed", statement.name()))
             .collect()
+    }
+
+    fn doubts(&self) -> Vec<String> {
+        lint::doubts(self)
     }
 
     fn ways(&self) -> Option<Vec<Way>> {

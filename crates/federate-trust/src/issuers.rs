@@ -37,7 +37,8 @@ pub struct Provider {
     is_shared: bool,
 }
 
-/// Issuers that serve all customers of a service under one `iss`, besides those that have a family.
+/// Issuers that serve all customers of a service under one `iss`, besides those that have a family. What has a path below
+/// these belongs to one customer, as at Fly.io.
 /// Source: AWS, "Identity-provider controls for shared OIDC providers" (IAM User Guide), and the services' own pages.
 const OTHER_SHARED: &[&str] = &[
     "oidc.prod-aks.azure.com",
@@ -85,7 +86,7 @@ impl Provider {
             }
             _ => {
                 let is_controlled = CONTROLLED.contains(&host) || host == SANDBOXES;
-                (Family::Other, is_controlled || OTHER_SHARED.contains(&host))
+                (Family::Other, is_controlled || (path.is_empty() && OTHER_SHARED.contains(&host)))
             }
         };
         Self { name, family, is_shared }
@@ -181,6 +182,9 @@ mod tests {
             ("oidc.vercel.com/team", Family::Vercel, false),
             ("oidc.circleci.com/org/1", Family::CircleCi, false),
             ("idp.example.com", Family::Other, false),
+            ("oidc.fly.io/acme", Family::Other, false),
+            ("oidc.fly.io", Family::Other, true),
+            ("studio.datachain.ai/api", Family::Other, true),
         ] {
             let provider = Provider::new(issuer);
             assert_eq!((provider.family(), provider.is_shared()), (family, is_shared), "{issuer}");

@@ -9,6 +9,7 @@ mod generate;
 mod glob;
 mod grant;
 mod issuers;
+mod json;
 mod model;
 pub mod render;
 mod subject;
@@ -22,6 +23,7 @@ pub use generate::{Artifact, Format, Intended, Split, Wanted, WantedEntry, forma
 pub use glob::Glob;
 pub use grant::{Grant, Pin};
 pub use issuers::{Family, Provider, can_be_iss};
+pub use json::json;
 pub use model::{Job, Located, TrustDocument, TrustModel, Visit, walk, walk_keys};
 pub use subject::{Gap, Reach, Told, analyse, immutable_form, owner, risk, told};
 pub use verdict::{Check, Decision, Effect, StatementVerdict, Verdict};

@@ -124,6 +124,11 @@ pub trait TrustDocument: std::fmt::Debug + Send + Sync {
         Vec::new()
     }
 
+    /// What of it has no effect, or not the one that it seems to have, and that no rule names, a sentence each.
+    fn doubts(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Who gets in, in a form that does not depend on how it is written; `None` where this cannot be said.
     fn ways(&self) -> Option<Vec<Way>> {
         None

@@ -143,11 +143,18 @@ pub fn immutable_form(subject: &str) -> Option<String> {
 pub fn owner(subject: &str) -> Option<&str> {
     let (kind, rest) = subject.split_once(':')?;
     let end = match kind {
-        "repo" | "project_path" => rest.find('/')?,
+        // In `repo:acme*` the wildcard takes in the rest.
+        "repo" | "project_path" => rest.find('/').or_else(|| rest.find('*').map(|at| at + 1))?,
         "organization" | "owner" => rest.find(':')?,
         _ => return None,
     };
     rest[..end].split('@').next()
+}
+
+/// The owner's id in a GitHub subject that has one (`repo:OWNER@ID/REPO@ID:…`).
+fn owner_id(subject: &str) -> Option<&str> {
+    let (path, _) = subject.strip_prefix("repo:")?.split_once('/')?;
+    path.split_once('@').map(|(_, id)| id).filter(|id| is_id(id))
 }
 
 /// Why a configuration that asks for subjects like `known` should not simply be made to admit this subject too;
@@ -163,7 +170,17 @@ pub fn risk(provider: &Provider, subject: &str, known: &[String]) -> Option<Stri
     }
     let owners: Vec<&str> = known.iter().filter_map(|known| owner(known)).collect();
     let own = owner(subject)?;
-    (!owners.is_empty() && !owners.iter().any(|known| Glob::parse(known).matches(own))).then(|| {
+    let ids: Vec<&str> =
+        known.iter().filter(|known| owner(known) == Some(own)).filter_map(|known| owner_id(known)).collect();
+    if let Some(id) = owner_id(subject).filter(|id| !ids.is_empty() && !ids.contains(id)) {
+        return Some(format!(
+            "`{own}` has the id {id}, and the policy is for {}: the name has changed hands, and that would let a stranger in",
+            ids.join(", ")
+        ));
+    }
+    // Names that differ in case only are one and the same.
+    let is_own = |known: &&str| Glob::parse(&known.to_lowercase()).matches(&own.to_lowercase());
+    (!owners.is_empty() && !owners.iter().any(is_own)).then(|| {
         format!("the token is `{own}`'s, the policy is for `{}`: that would let a stranger in", owners.join("`, `"))
     })
 }

@@ -70,6 +70,12 @@ pub fn resources(document: &Json) -> Option<Vec<Resource<'_>>> {
     Some(found)
 }
 
+/// Is the document a plan or state, also as Terraform itself keeps its state? What no role is in says so by that.
+pub fn is_one(document: &Json) -> bool {
+    let is_kept = || ["terraform_version", "resources", "lineage"].iter().all(|key| document.get(key).is_some());
+    resources(document).is_some() || is_kept()
+}
+
 fn module<'a>(
     module_of: &'a Json,
     path: Vec<String>,
@@ -134,5 +140,19 @@ mod tests {
         assert_eq!(resources(&changes).unwrap()[0].path.join("."), "resource_changes.0.change.after");
         assert!(resources(&json!({"format_version": "1.0", "terraform_version": "1.9"})).unwrap().is_empty());
         assert!(resources(&json!({"Version": "2012-10-17"})).is_none());
+    }
+
+    #[test]
+    fn plans_and_states_are_told_from_other_documents() {
+        let kept = json!({"version": 4, "terraform_version": "1.9.0", "serial": 3, "lineage": "x", "resources": []});
+        for (document, expected) in [
+            (kept, true),
+            (json!({"format_version": "1.0", "terraform_version": "1.9"}), true),
+            (json!({"resource_changes": []}), true),
+            (json!({"resources": [], "terraform_version": "1.9"}), false),
+            (json!({"Version": "2012-10-17"}), false),
+        ] {
+            assert_eq!(is_one(&document), expected, "{document}");
+        }
     }
 }

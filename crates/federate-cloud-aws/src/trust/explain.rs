@@ -3,12 +3,14 @@
 use std::cmp::Reverse;
 
 use federate_core::Claims;
-use federate_trust::{Check, Effect, Glob, Job, Provider, StatementVerdict, Verdict, immutable_form, risk};
+use federate_trust::{Check, Effect, Glob, Job, Provider, StatementVerdict, Verdict, immutable_form};
 
-use super::operator::{Base, Operand, Set};
-use super::policy::{Condition, EXCHANGE};
+use super::operator::{Base, Operand, Operator, Set};
+use super::policy::{Condition, EXCHANGE, provider_of};
 use super::request::Request;
+use super::scalar;
 use super::template;
+use super::warning;
 use crate::visible;
 
 /// The reason, where it is subtle.
@@ -33,8 +35,14 @@ pub(super) fn note(
         return None;
     }
     let value = actual.first()?;
+    if actual.len() > 1 && operator.set.is_none() && operator.base != Base::Null {
+        return Some("the key has several values, which are compared by ForAnyValue or ForAllValues alone".to_owned());
+    }
     if operands.iter().any(|operand| operand.unresolved) {
         return Some("a policy variable has no value in this request, so the value matches nothing".to_owned());
+    }
+    if let Some(doubt) = doubt(condition) {
+        return Some(doubt);
     }
     if operator.negated {
         return None;
@@ -63,6 +71,16 @@ pub(super) fn note(
         return Some("a pull request's subject says pull_request instead of a ref".to_owned());
     }
     None
+}
+
+/// What the condition says that fits nothing, whatever a token holds: values of another type than the operator's, or none.
+pub(super) fn doubt(condition: &Condition) -> Option<String> {
+    if condition.values.is_empty() {
+        return Some("the list is empty, and fits nothing".to_owned());
+    }
+    let known = condition.values.iter().filter(|value| !template::is_open(value));
+    let flawed = |value: &String| Some(format!("`{value}` {}", scalar::flaw(condition.operator.base, value)?));
+    known.filter_map(flawed).next()
 }
 
 fn why_absent(key: &str, request: &Request, claims: &Claims) -> Option<String> {
@@ -144,17 +162,17 @@ pub(super) fn add_fix(verdict: &mut Verdict, request: &Request, job: &Job) {
         verdict.warning = Some("that lets in a whole new issuer's jobs; make sure that it is yours".to_owned());
         return;
     };
-    let changes: Vec<String> = nearest.failed().map(|check| change(check, request)).collect();
+    let changes: Vec<String> = nearest.failed().map(|check| change(check, nearest, request)).collect();
     verdict.fix = Some(format!("in {}: {}", nearest.name, changes.join("; ")));
-    verdict.warning = warning(nearest, &Provider::new(&request.provider), subject);
+    verdict.warning = warning::warning(nearest, &Provider::new(&request.provider), subject);
 }
 
-fn change(check: &Check, request: &Request) -> String {
-    let Check { key, operator, .. } = check;
+fn change(check: &Check, nearest: &StatementVerdict, request: &Request) -> String {
+    let Check { key, operator: name, .. } = check;
     if key == "Action" {
         let is_named = |action: &str| check.expected.iter().any(|named| named.eq_ignore_ascii_case(action));
         let missing: Vec<&str> = request.actions.iter().map(String::as_str).filter(|one| !is_named(one)).collect();
-        return if operator == "NotAction" {
+        return if name == "NotAction" {
             format!("take `{}` out of NotAction", request.actions.join("`, `"))
         } else if is_named(EXCHANGE) && !missing.is_empty() {
             format!("add `{}` to Action", missing.join("`, `"))
@@ -162,44 +180,79 @@ fn change(check: &Check, request: &Request) -> String {
             format!("let Action be `{}`", request.actions.join("`, `"))
         };
     }
-    if check.operator == "known" {
+    let Some(operator) = Operator::parse(name) else {
         return "deploy the template, and judge what `aws iam get-role` prints".to_owned();
+    };
+    let Some(actual) = request.values(key) else { return change_of_absent(check, &operator, nearest, request) };
+    let shown = actual.join(if operator.set == Some(Set::All) { "` and `" } else { "` or `" });
+    match operator.base {
+        Base::Null if operator.set.is_none() => return format!("let {name} `{key}` be `false`"),
+        Base::Null => return format!("test `{key}` with Null instead of {name}, which never holds"),
+        _ => {}
     }
-    if check.actual.is_null() {
-        let (prefix, name) = key.rsplit_once(':').unwrap_or(("", key));
-        let is_visible = visible::names(&request.provider).any(|known| known.eq_ignore_ascii_case(name));
-        if !prefix.eq_ignore_ascii_case("aws") && !prefix.eq_ignore_ascii_case("sts") {
-            if !prefix.eq_ignore_ascii_case(&request.provider) && is_visible {
-                return format!("write the key `{key}` as `{}:{name}`", request.provider);
-            }
-            if !is_visible {
-                return format!(
-                    "remove the condition on `{key}`, which STS never knows; test `{}:sub` instead",
-                    request.provider
-                );
-            }
-        }
-        return format!("send `{key}` with the request or in the token, or remove the condition on it");
+    if actual.len() > 1 && operator.set.is_none() {
+        let prefix = if operator.negated { "ForAllValues" } else { "ForAnyValue" };
+        return format!(
+            "test `{key}` with {prefix}:{name} instead of {name}{}",
+            also(check, &operator, actual, request)
+        );
     }
-    let actual = check.actual_text();
-    let is_literal_wildcard =
-        takes_literally(check) && check.expected.iter().any(|expected| Glob::parse(expected).matches(&actual));
-    if is_literal_wildcard {
-        let like = operator.replace("StringEqualsIgnoreCase", "StringLike").replace("StringEquals", "StringLike");
-        return format!("test `{key}` with {like} instead of {operator}");
+    if takes_literally(check) && actual.iter().all(|actual| fits_as_pattern(check, actual)) {
+        let set = name.rsplit_once(':').map(|(set, _)| format!("{set}:")).unwrap_or_default();
+        let if_exists = if name.to_ascii_lowercase().ends_with("ifexists") { "IfExists" } else { "" };
+        return format!("test `{key}` with {set}StringLike{if_exists} instead of {name}");
     }
-    if operator.contains("Not") {
-        return format!("take what excludes `{actual}` out of {operator} `{key}`");
+    if let (Some(words), [one]) = (operator.base.limit(), actual) {
+        return format!("let the limit of {name} `{key}` be {words} {one}");
     }
-    format!("add `{actual}` to {operator} `{key}`")
+    if operator.negated {
+        return format!("take what excludes `{shown}` out of {name} `{key}`");
+    }
+    format!("add `{shown}` to {name} `{key}`")
 }
 
-fn warning(nearest: &StatementVerdict, provider: &Provider, subject: &str) -> Option<String> {
-    let failed = nearest.failed().find(|check| check.key.to_ascii_lowercase().ends_with(":sub"))?;
-    let is_literal_wildcard = |expected: &&String| takes_literally(failed) && Glob::parse(expected).matches(subject);
-    // Where a pattern becomes one at last, it is the pattern that lets in, not this token alone.
-    let admitted = failed.expected.iter().find(is_literal_wildcard).map_or(subject, String::as_str);
-    risk(provider, admitted, &failed.expected)
+/// The same for a key that the request does not have.
+fn change_of_absent(check: &Check, operator: &Operator, nearest: &StatementVerdict, request: &Request) -> String {
+    let (key, provider) = (&check.key, &request.provider);
+    let (prefix, name) = key.rsplit_once(':').unwrap_or(("", key));
+    let is_visible = visible::names(provider).any(|known| known.eq_ignore_ascii_case(name));
+    if prefix.eq_ignore_ascii_case("aws") || prefix.eq_ignore_ascii_case("sts") {
+        return format!("send `{key}` with the request or in the token, or remove the condition on it");
+    }
+    let is_foreign = !prefix.eq_ignore_ascii_case(provider);
+    let trusted = nearest.checks.iter().filter(|check| check.key == "Principal").flat_map(|check| &check.expected);
+    if is_foreign && trusted.filter_map(|name| provider_of(name)).any(|other| other.eq_ignore_ascii_case(prefix)) {
+        return format!("move `{key}` to a statement of its own that trusts `{prefix}` alone");
+    }
+    if !is_visible {
+        return format!("remove the condition on `{key}`, which STS never knows; test `{provider}:sub` instead");
+    }
+    if !is_foreign {
+        return format!("send `{key}` with the request or in the token, or remove the condition on it");
+    }
+    let right = format!("{provider}:{name}");
+    let rename = format!("write the key `{key}` as `{right}`");
+    let operands: Vec<Operand> = check.expected.iter().map(|value| request.operand(value, true)).collect();
+    match request.values(&right) {
+        Some(actual) if !operator.negated && !operator.holds(&operands, Some(actual)) => {
+            format!("{rename}, and add `{}` to it", actual.join("` or `"))
+        }
+        _ => rename,
+    }
+}
+
+/// What is missing besides, for one of several values to be found.
+fn also(check: &Check, operator: &Operator, actual: &[String], request: &Request) -> String {
+    let operands: Vec<Operand> = check.expected.iter().map(|value| request.operand(value, true)).collect();
+    let fits = |value: &String| operator.holds(&operands, Some(std::slice::from_ref(value)));
+    if operator.negated || actual.iter().any(fits) {
+        return String::new();
+    }
+    format!(", and add `{}` to it", actual.join("` or `"))
+}
+
+fn fits_as_pattern(check: &Check, actual: &str) -> bool {
+    check.expected.iter().any(|expected| Glob::parse(expected).matches(actual))
 }
 
 fn takes_literally(check: &Check) -> bool {

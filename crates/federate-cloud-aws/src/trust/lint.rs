@@ -2,6 +2,7 @@
 
 mod broken;
 mod catalogue;
+mod doubts;
 mod exposure;
 mod grants;
 mod keys;
@@ -15,6 +16,7 @@ pub(super) use catalogue::RULES;
 use catalogue::rule;
 use keys::Tests;
 
+pub(super) use doubts::doubts;
 pub(super) use grants::grants;
 
 /// Findings of one statement, each id once.
@@ -73,6 +75,9 @@ pub(super) fn lint(policy: &Policy) -> Vec<Finding> {
 
 /// The identity providers that a statement trusts. Where a template leaves the principal open, the condition keys tell.
 fn providers(statement: &Statement) -> Vec<Provider> {
+    if statement.principal.negated {
+        return Vec::new();
+    }
     let mut providers: Vec<Provider> =
         statement.principal.federated.iter().filter_map(|name| provider_of(name)).map(Provider::new).collect();
     let is_open = statement.principal.federated.iter().any(|name| template::is_open(name));

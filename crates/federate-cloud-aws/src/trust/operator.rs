@@ -2,12 +2,11 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
 
 use std::cmp::Ordering;
-use std::net::IpAddr;
 
 use federate_core::suggest::nearest;
 use federate_trust::Glob;
 
-use super::{arn, date};
+use super::{arn, scalar};
 
 /// An operator with its prefix and suffix.
 #[derive(Clone, Debug)]
@@ -52,6 +51,20 @@ pub(crate) enum Order {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
+}
+
+impl Base {
+    /// Where a limit has to lie for a value to be admitted, before the value; `None` for what is no limit.
+    pub(crate) fn limit(self) -> Option<&'static str> {
+        let (Self::Numeric(order) | Self::Date(order)) = self else { return None };
+        match order {
+            Order::Equal => None,
+            Order::Less => Some("above"),
+            Order::LessOrEqual => Some("at least"),
+            Order::Greater => Some("below"),
+            Order::GreaterOrEqual => Some("at most"),
+        }
+    }
 }
 
 impl Order {
@@ -132,6 +145,8 @@ impl Operator {
         if *base == Base::Null && if_exists {
             return None;
         }
+        // ForAnyValue asks for a value in any case: without one there is nothing that IfExists could be told of.
+        let if_exists = if_exists && set != Some(Set::Any);
         Some(Self { name: name.to_owned(), set, base: *base, negated: *negated, if_exists })
     }
 
@@ -146,8 +161,12 @@ impl Operator {
     /// Does the condition hold? `actual` is what the request has under the key, `None` if it has no such key.
     pub(crate) fn holds(&self, expected: &[Operand], actual: Option<&[String]>) -> bool {
         if self.base == Base::Null {
-            let wants_absent = |operand: &Operand| operand.text.eq_ignore_ascii_case("true");
-            return expected.iter().any(|operand| wants_absent(operand) == actual.is_none());
+            // Access Analyzer's page (NULL_WITH_QUALIFIER): with these two it is always true, and always false.
+            if let Some(set) = self.set {
+                return set == Set::All;
+            }
+            let wanted = if actual.is_none() { "true" } else { "false" };
+            return expected.iter().any(|operand| operand.text.eq_ignore_ascii_case(wanted));
         }
         let Some(actual) = actual.filter(|actual| !actual.is_empty()) else {
             return match self.set {
@@ -161,13 +180,18 @@ impl Operator {
         if self.negated && expected.iter().any(|operand| operand.unresolved) {
             return false;
         }
-        let fits = |value: &String| expected.iter().any(|operand| self.compare(operand, value));
-        match (self.set, self.negated) {
-            (None | Some(Set::Any), false) => actual.iter().any(fits),
-            (None | Some(Set::All), true) => !actual.iter().any(fits),
-            (Some(Set::All), false) => actual.iter().all(fits),
-            (Some(Set::Any), true) => !actual.iter().all(fits),
+        // "Multivalued context keys require a condition set operator", says the page on them; nothing else compares several.
+        if self.set.is_none() && actual.len() > 1 {
+            return false;
         }
+        let equals = |value: &String| expected.iter().any(|operand| self.compare(operand, value));
+        let is_known = expected.iter().all(|operand| scalar::flaw(self.base, &operand.text).is_none());
+        // What cannot be compared is not unequal either.
+        let fits = |value: &String| match self.negated {
+            true => is_known && scalar::flaw(self.base, value).is_none() && !equals(value),
+            false => equals(value),
+        };
+        if self.set == Some(Set::Any) { actual.iter().any(fits) } else { actual.iter().all(fits) }
     }
 
     fn compare(&self, operand: &Operand, actual: &str) -> bool {
@@ -179,14 +203,11 @@ impl Operator {
             Base::StringEquals | Base::Binary => expected == actual,
             Base::StringEqualsIgnoreCase => expected.to_lowercase() == actual.to_lowercase(),
             Base::StringLike => operand.pattern.matches(actual),
-            Base::Bool => {
-                expected.eq_ignore_ascii_case(actual)
-                    && ["true", "false"].iter().any(|known| known.eq_ignore_ascii_case(actual))
-            }
+            Base::Bool => expected.eq_ignore_ascii_case(actual) && scalar::is_bool(actual),
             Base::Arn => arn::matches(&operand.pattern, actual),
-            Base::Ip => in_network(expected, actual),
-            Base::Numeric(order) => compare_numbers(actual, expected).is_some_and(|found| order.admits(found)),
-            Base::Date(order) => match (date::seconds(expected), date::seconds(actual)) {
+            Base::Ip => scalar::in_network(expected, actual),
+            Base::Numeric(order) => scalar::compare_numbers(actual, expected).is_some_and(|found| order.admits(found)),
+            Base::Date(order) => match (scalar::moment(expected), scalar::moment(actual)) {
                 (Some(expected), Some(actual)) => order.admits(actual.cmp(&expected)),
                 _ => false,
             },
@@ -218,29 +239,6 @@ impl Operand {
     }
 }
 
-/// A decimal number. Ids have more digits than a float keeps, so whole numbers are compared as such.
-fn compare_numbers(left: &str, right: &str) -> Option<Ordering> {
-    if let (Ok(left), Ok(right)) = (left.trim().parse::<i128>(), right.trim().parse::<i128>()) {
-        return Some(left.cmp(&right));
-    }
-    let read = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
-    read(left)?.partial_cmp(&read(right)?)
-}
-
-fn in_network(network: &str, address: &str) -> bool {
-    let Ok(address) = address.trim().parse::<IpAddr>() else { return false };
-    let (base, length) = network.split_once('/').map_or((network, None), |(base, length)| (base, Some(length)));
-    let Ok(base) = base.trim().parse::<IpAddr>() else { return false };
-    let bits = |address: IpAddr| match address {
-        IpAddr::V4(address) => (u128::from(u32::from(address)) << 96, 32),
-        IpAddr::V6(address) => (u128::from(address), 128),
-    };
-    let ((base_bits, width), (address_bits, address_width)) = (bits(base), bits(address));
-    let Ok(length) = length.map_or(Ok(width), str::parse::<u32>) else { return false };
-    let mask = if length == 0 { 0 } else { u128::MAX << (128 - length.min(128)) };
-    width == address_width && length <= width && base_bits & mask == address_bits & mask
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,7 +262,11 @@ mod tests {
             ("ForAllValues:StringNotEquals", true),
             ("ForAnyValue:StringEquals", false),
             ("ForAnyValue:StringNotEquals", false),
+            ("ForAnyValue:StringEqualsIfExists", false),
+            ("ForAllValues:StringEqualsIfExists", true),
             ("NumericLessThan", false),
+            ("ForAllValues:Null", true),
+            ("ForAnyValue:Null", false),
         ] {
             assert_eq!(holds(name, &["1"], None), expected, "{name}");
         }
@@ -272,6 +274,7 @@ mod tests {
             holds("Null", &["true"], None)
                 && !holds("Null", &["false"], None)
                 && holds("Null", &["false"], Some(&["x"]))
+                && !holds("Null", &["yes"], Some(&["x"]))
         );
     }
 
@@ -286,6 +289,9 @@ mod tests {
             ("ForAllValues:StringNotEquals", vec!["a"], false),
             ("ForAllValues:StringNotEquals", vec!["c"], true),
             ("StringNotEquals", vec!["a"], false),
+            ("StringNotEquals", vec!["c"], false),
+            ("StringEquals", vec!["a"], false),
+            ("StringEqualsIfExists", vec!["a", "b"], false),
         ] {
             assert_eq!(holds(name, &policy, two), expected, "{name} {policy:?}");
         }
@@ -300,6 +306,11 @@ mod tests {
             ("NumericEquals", "10", "ten", false),
             ("NumericEquals", "9007199254740993", "9007199254740992", false),
             ("NumericGreaterThan", "1", "inf", false),
+            ("NumericNotEquals", "1", "2", true),
+            ("NumericNotEquals", "one", "2", false),
+            ("NumericNotEquals", "1", "two", false),
+            ("NotIpAddress", "203.0.113.0/33", "198.51.100.7", false),
+            ("NotIpAddress", "203.0.113.0/24", "198.51.100.7", true),
             ("Bool", "x", "x", false),
             ("DateGreaterThan", "2026-01-01T00:00:00Z", "2026-06-01T00:00:00Z", true),
             ("DateLessThan", "1767225600", "2025-12-31", true),

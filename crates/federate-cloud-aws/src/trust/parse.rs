@@ -35,7 +35,7 @@ fn bad(what: impl Into<String>, place: &str) -> Error {
 pub(super) fn policy(value: &Json, path: Vec<String>, template: &Template<'_>) -> Result<Policy, Vec<Error>> {
     let mut value = template.resolve(value);
     if let Json::String(text) = &value {
-        let inner: Json = serde_json::from_str(&decoded(text))
+        let inner = federate_trust::json(&decoded(text))
             .map_err(|error| vec![bad("the trust policy is not JSON", "").with_cause(error.to_string())])?;
         value = template.resolve(&inner);
     }
@@ -108,6 +108,10 @@ fn statement(index: usize, value: &Json, path: Vec<String>, errors: &mut Vec<Err
                 .with_help("IAM refuses such a policy: leave one of them out"),
             );
         }
+    }
+    for element in ["Resource", "NotResource"].iter().filter(|element| map.contains_key(**element)) {
+        let what = format!("a role's trust policy takes no {element}: it is about the role that it is attached to");
+        errors.push(bad(what, &format!("{place}.{element}")).with_help("IAM refuses such a policy: leave it out"));
     }
     let effect = match map.get("Effect").and_then(Json::as_str) {
         Some("Allow") => Effect::Allow,

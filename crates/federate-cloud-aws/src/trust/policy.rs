@@ -25,12 +25,23 @@ impl Policy {
     }
 
     /// The policy with `${*}`, `${?}` and `${$}` as characters that are no wildcards and no variables: what stands there is
-    /// meant literally. No claim holds the character that takes the place of the first two.
+    /// meant literally. No claim holds the character that takes the place of the first two. Variables become what a
+    /// template leaves open, as only the request knows them.
     pub(crate) fn with_literals(&self) -> Self {
         let mut policy = self.clone();
         let conditions = policy.statements.iter_mut().flat_map(|statement| &mut statement.conditions);
         for value in conditions.flat_map(|condition| &mut condition.values).filter(|value| value.contains("${")) {
-            *value = value.replace("${*}", "\u{fffd}").replace("${?}", "\u{fffd}").replace("${$}", "$");
+            let plain = value.replace("${*}", "\u{fffd}").replace("${?}", "\u{fffd}");
+            let mut parts = plain.split("${");
+            let mut read = parts.next().unwrap_or_default().to_owned();
+            for part in parts {
+                match part.split_once('}') {
+                    Some(("$", rest)) => read.extend(["$", rest]),
+                    Some((name, rest)) => read.extend(["<", name, ">", rest]),
+                    None => read.extend(["${", part]),
+                }
+            }
+            *value = read;
         }
         policy
     }

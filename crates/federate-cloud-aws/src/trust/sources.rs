@@ -48,7 +48,8 @@ fn of_document(value: &Json) -> Vec<Found<'_>> {
         || value.get("Statement").is_some()
         || value.get("Version").and_then(Json::as_str).is_some_and(is_policy)
     {
-        return vec![Found { place: String::new(), path: Vec::new(), policy: value }];
+        let found = Found { place: String::new(), path: Vec::new(), policy: value };
+        return if is_of_another_kind(value) { Vec::new() } else { vec![found] };
     }
     let mut found = Vec::new();
     walk_keys(value, &mut |path, map| {
@@ -61,10 +62,32 @@ fn of_document(value: &Json) -> Vec<Found<'_>> {
         // Several policies in one list.
         if path.len() == 1 && map.contains_key("Statement") && value.is_array() {
             let policy = &value[path[0].parse::<usize>().unwrap_or_default()];
+            if is_of_another_kind(policy) {
+                return;
+            }
             found.push(Found { place: format!("policy {}", path[0]), path: path.to_vec(), policy });
         }
     });
     found
+}
+
+/// Is it a policy of permissions, or a bucket's, a key's? Each of its statements is about resources, and none of them says
+/// who may use STS.
+fn is_of_another_kind(policy: &Json) -> bool {
+    let statements = match policy.get("Statement") {
+        Some(Json::Array(statements)) => statements.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => return false,
+    };
+    let has = |statement: &Json, keys: [&str; 2]| keys.iter().any(|key| statement.get(key).is_some());
+    let is_about_sts = |statement: &Json| {
+        let actions = statement.get("Action").or_else(|| statement.get("NotAction")).unwrap_or(&Json::Null);
+        let mut actions = actions.as_array().map_or(std::slice::from_ref(actions), Vec::as_slice).iter();
+        actions.any(|action| action.as_str().is_none_or(|action| action.to_ascii_lowercase().starts_with("sts:")))
+    };
+    let is_trust = |statement: &Json| has(statement, ["Principal", "NotPrincipal"]) && is_about_sts(statement);
+    !statements.is_empty()
+        && statements.iter().all(|statement| has(statement, ["Resource", "NotResource"]) && !is_trust(statement))
 }
 
 /// The role's name, or in a template the resource's.

@@ -15,6 +15,28 @@ fn gaps(issuer: &str, pattern: &str) -> Vec<Gap> {
 const GITHUB: &str = "token.actions.githubusercontent.com";
 
 #[test]
+fn a_strangers_subject_is_a_risk() {
+    let risk = |subject: &str, known: &str| risk(&Provider::new(GITHUB), subject, &[known.to_owned()]);
+    let main = "repo:acme@7/api@5:ref:refs/heads/main";
+    for (subject, known, expected) in [
+        (main, "repo:acme/api:ref:refs/heads/main", None),
+        (main, "repo:Acme/api:ref:refs/heads/main", None),
+        (main, "repo:acme@7/web@6:*", None),
+        (main, "repo:acme@*/api@*:*", None),
+        (main, "repo:*", None),
+        (main, "repo:acme@77/api@5:*", Some("changed hands")),
+        (main, "repo:larkspur*", Some("stranger")),
+        (main, "repo:larkspur/api:*", Some("stranger")),
+        ("repo:acme/api:pull_request", "repo:acme/api:*", Some("reviewed")),
+        ("environment:prod", "repo:acme/api:*", Some("does not say whose job")),
+    ] {
+        let found = risk(subject, known);
+        assert_eq!(found.is_some(), expected.is_some(), "{known}: {found:?}");
+        assert!(expected.is_none_or(|part| found.unwrap().contains(part)), "{known}");
+    }
+}
+
+#[test]
 fn github_subjects() {
     for (pattern, expected) in [
         ("repo:acme/api:ref:refs/heads/main", vec![]),

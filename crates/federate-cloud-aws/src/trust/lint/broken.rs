@@ -58,6 +58,9 @@ pub(super) fn lint(statement: &Statement, provider: &Provider, tests: &Tests<'_>
         }
         let mut dead = wild;
         if test.name == "sub" {
+            if values.is_empty() {
+                found.add("sub-never-matches", spot());
+            }
             for value in values.iter().filter(|value| !is_literal || !has_wildcard(value)) {
                 // What only the deployment knows may be anything.
                 let may_be = if template::is_open(value) { template::as_pattern(value) } else { value.clone() };
@@ -67,7 +70,9 @@ pub(super) fn lint(statement: &Statement, provider: &Provider, tests: &Tests<'_>
                 }
             }
         }
-        can_match &= dead < values.len();
+        // Every token has these two; another claim may be missing, and pass by that.
+        let is_always_there = matches!(test.name.as_str(), "sub" | "aud");
+        can_match &= dead < values.len() || !(test.is_strict() || is_always_there);
     }
     if can_match && contradicts(tests) {
         found.add("contradictory-conditions", statement.spot_of_element("Condition"));

@@ -2,7 +2,7 @@
 
 use federate_trust::{Family, Gap, Provider, Reach, analyse};
 
-use super::keys::Tests;
+use super::keys::{Test, Tests};
 use super::{Found, milder};
 use crate::trust::policy::Statement;
 use crate::trust::template;
@@ -139,8 +139,15 @@ pub(super) fn lint(statement: &Statement, provider: &Provider, tests: &Tests<'_>
 
 /// The subjects that the statement lets in, by the narrowest of its tests; those that cannot be are left out.
 fn subjects(provider: &Provider, tests: &Tests<'_>) -> Vec<Reach> {
-    let narrowest = tests.positive("sub").min_by_key(|test| test.is_pattern());
-    let Some(test) = narrowest else { return Vec::new() };
+    let widest = |reaches: &[Reach]| {
+        reaches.iter().map(|reach| (reach.tenant.is_some(), reach.workload.is_some(), reach.context.len())).max()
+    };
+    let each = tests.positive("sub").map(|test| (test.is_pattern(), of_test(provider, test)));
+    let narrowest = each.min_by_key(|(is_pattern, reaches)| (*is_pattern, widest(reaches)));
+    narrowest.map(|(_, reaches)| reaches).unwrap_or_default()
+}
+
+fn of_test(provider: &Provider, test: &Test<'_>) -> Vec<Reach> {
     let values = test.condition.values.iter();
     let possible = values.filter(|value| test.is_pattern() || !value.contains(['*', '?']));
     let reach = |value: &String| match analyse(provider, value) {

@@ -28,7 +28,15 @@ pub(super) fn text(path: &Path) -> Result<String, Error> {
     if bytes.len() as u64 > LARGEST {
         return Err(Error::new(&codes::USAGE, format!("{} is larger than 64 MiB", name(path))));
     }
-    String::from_utf8(bytes).map_err(|_| Error::new(&codes::USAGE, format!("{} is not UTF-8 text", name(path))))
+    String::from_utf8(bytes).map_err(|error| {
+        let is_utf16 = matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
+        let error = Error::new(&codes::USAGE, format!("{} is not UTF-8 text", name(path)));
+        if is_utf16 {
+            error.with_help("it is UTF-16, as Windows PowerShell writes with `>`: save it as UTF-8, or write it with `Set-Content -Encoding utf8`")
+        } else {
+            error
+        }
+    })
 }
 
 /// A file's JSON.
@@ -80,7 +88,7 @@ pub(super) fn documents(path: &Path, cloud: Option<&str>) -> Result<(Source, Vec
     let source = source(path).map_err(|error| vec![error])?;
     let found = documents_in(&source, cloud)?;
     // A plan or state says all there is to say; that no role is in it is no mistake.
-    if found.is_empty() && federate_trust::terraform::resources(&source.value).is_none() {
+    if found.is_empty() && !federate_trust::terraform::is_one(&source.value) {
         let mut others = trust_models().iter().filter(|model| cloud.is_some_and(|cloud| model.kind() != cloud));
         let other = others.find(|model| model.documents(&source.value).is_ok_and(|found| !found.is_empty()));
         if let (Some(cloud), Some(other)) = (cloud, other) {

@@ -76,6 +76,9 @@ pub(super) fn run(start: &Start, arguments: &Lint) -> Result<u8, Failure> {
                 found.extend(seen.found);
                 left_out += seen.left_out;
                 unused.extend(seen.unused);
+                for doubt in seen.doubts {
+                    start.stderr.warn(&doubt);
+                }
                 for unknown in seen.unknown {
                     start.stderr.note(&format!("{unknown}; nothing is said about that"));
                 }
@@ -157,6 +160,8 @@ struct Seen {
     unused: Vec<String>,
     /// What is known only after apply.
     unknown: Vec<String>,
+    /// What no rule names.
+    doubts: Vec<String>,
 }
 
 fn look(subject: &Subject) -> Result<Look, Vec<Error>> {
@@ -168,7 +173,8 @@ fn look(subject: &Subject) -> Result<Look, Vec<Error>> {
             Err(error) => return Ok(Look::Other(Some(unread(&error)))),
         };
         let documents = input::documents_in(&source, cloud)?;
-        if documents.is_empty() {
+        // A plan or state says all there is to say, also where no role is in it.
+        if documents.is_empty() && !federate_trust::terraform::is_one(&source.value) {
             return Ok(Look::Other(None));
         }
         (source, documents)
@@ -201,6 +207,10 @@ fn look(subject: &Subject) -> Result<Look, Vec<Error>> {
     };
     for located in documents {
         seen.unknown.extend(located.document.unknown().into_iter().map(|unknown| format!("{file}: {unknown}")));
+        seen.doubts.extend(located.document.doubts().into_iter().map(|doubt| match located.place.as_str() {
+            "" => format!("{file}: {doubt}"),
+            place => format!("{file}: {place}, {doubt}"),
+        }));
         for mut finding in located.document.lint() {
             if subject.ignore.contains(finding.id) {
                 unused.remove(finding.id);

@@ -43,7 +43,7 @@ impl Source {
         let is_yaml = matches!(extension.as_deref(), Some("yaml" | "yml"));
         let is_json = extension.as_deref() == Some("json") || start.starts_with(['{', '[', '"']);
         if is_json && !is_yaml {
-            let value = serde_json::from_str(&text).map_err(|error| {
+            let value = federate_trust::json(&text).map_err(|error| {
                 Error::new(&TRUST_DOCUMENT, format!("{name} is not JSON"))
                     .with_cause(error.to_string())
                     .with_origin(format!("{name}:{}", error.line()))

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
-use federate_core::{Error, codes};
+use federate_core::{Error, Reporter as _, codes};
 use federate_trust::{Comparison, Intended, Way, compare};
 use serde_json::{Value as Json, json};
 
@@ -25,25 +25,36 @@ pub(super) fn run(
         return Err(Error::new(&codes::USAGE, format!("trust of {cloud} cannot be compared")).into());
     };
     let comparison = compare(&wanted, &found);
+    // Copied from another account, say, whose providers are not this one's.
+    let elsewhere = match (intended.document.home(), deployed.document.home()) {
+        (Some(meant), Some(found)) if meant != found => Some(format!(
+            "it trusts the providers of {found}, and nobody gets in by them where the target is: in {meant}"
+        )),
+        _ => None,
+    };
+    let is_same = comparison.is_same() && elsewhere.is_none();
     let shown = match start.global.output {
-        Output::Json => pretty(&json(&comparison)),
-        Output::Text | Output::Sarif => text(&comparison, file),
+        Output::Json => pretty(&json(&comparison, is_same)),
+        Output::Text | Output::Sarif => text(&comparison, is_same, file),
     };
     written(print_styled(&shown))?;
-    Ok(if comparison.is_same() { 0 } else { FOUND })
+    if let Some(elsewhere) = elsewhere {
+        start.stderr.warn(&format!("{}: {elsewhere}", file.display()));
+    }
+    Ok(if is_same { 0 } else { FOUND })
 }
 
-fn json(comparison: &Comparison) -> Json {
+fn json(comparison: &Comparison, is_same: bool) -> Json {
     let list = |ways: &[Way]| ways.iter().map(Way::json).collect::<Vec<_>>();
     json!({
-        "same": comparison.is_same(),
+        "same": is_same,
         "missing": list(&comparison.missing),
         "too_much": list(&comparison.too_much),
     })
 }
 
-fn text(comparison: &Comparison, file: &Path) -> String {
-    if comparison.is_same() {
+fn text(comparison: &Comparison, is_same: bool, file: &Path) -> String {
+    if is_same {
         return format!("{} lets in exactly the allow list\n", file.display());
     }
     let mut out = format!("{} does not let in exactly the allow list\n", file.display());
