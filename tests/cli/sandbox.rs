@@ -64,6 +64,16 @@ fn the_guided_run_shows_both() {
 }
 
 #[test]
+fn the_guided_run_of_a_profile_for_every_branch_shows_a_strangers_job() {
+    for (ci, claim) in [("gitlab", "project_path=mallory/ledger"), ("github", "repository=mallory/ledger")] {
+        let done = sandbox(&["-p", "dev", "--tour", "--ci", ci]);
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        assert!(done.stderr.contains("(exit code 0)") && done.stderr.contains("(exit code 4)"), "{}", done.stderr);
+        assert!(done.stderr.contains(&format!("--claim {claim}")), "{}", done.stderr);
+    }
+}
+
+#[test]
 fn a_childs_exit_code_is_the_sandboxs() {
     assert_eq!(sandbox(&["--", "sh", "-c", "exit 7"]).code, 7);
     assert_eq!(sandbox(&["--", "no-such-command-anywhere"]).code, 127);
