@@ -132,6 +132,39 @@ fn a_folder_of_claims_is_held_against_target_and_file() {
     let done = shop.run_quietly(&["trust", "test", "--claims-dir", "claims"]);
     assert_eq!(done.code, 2);
     assert!(done.stderr.contains("odd.json") && done.stderr.contains("\"expect\""), "{}", done.stderr);
+    for (key, value, part) in [
+        ("target", "aws", None),
+        ("target", "aw*", None),
+        ("target", "awss", Some("did you mean `aws`?")),
+        ("tagret", "aws", Some("did you mean `target`?")),
+        ("because", "it is ours", None),
+    ] {
+        let mut case = json!({"claims": claims_of("main"), "expect": "allow"});
+        case[key] = json!(value);
+        std::fs::write(folder.join("odd.json"), case.to_string()).unwrap();
+        let done = shop.run_quietly(&["trust", "test", "--claims-dir", "claims"]);
+        match part {
+            None => assert_eq!(done.stdout.lines().last(), Some("3 passed, 0 failed"), "{key}: {}", done.stderr),
+            Some(part) => assert!(
+                done.code == 2 && done.stderr.contains(part) && done.stderr.contains("claims/odd.json"),
+                "{}",
+                done.stderr
+            ),
+        }
+    }
+}
+
+#[test]
+fn a_report_is_well_formed_whatever_a_test_is_called() {
+    let trust = format!(
+        "policy = \"deploy.json\"\n[[targets.aws.trust.test]]\nname = \"a \\u0007 <b> & \\\"c\\\" ]]>\"\nclaims = {}\nexpect = \"deny\"\n",
+        inline(&claims_of("main")),
+    );
+    let shop = workshop(&trust, MAIN);
+    let done = shop.run_quietly(&["trust", "test", "--junit", "report.xml"]);
+    assert_eq!(done.code, 1, "{}", done.stderr);
+    let report = std::fs::read_to_string(shop.path("project/report.xml")).unwrap();
+    assert!(report.contains("name=\"a \\u{7} &lt;b&gt; &amp; &quot;c&quot; ]]&gt;\""), "{report}");
 }
 
 #[test]

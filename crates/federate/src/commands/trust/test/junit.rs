@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use quick_xml::escape::escape;
 
+use super::super::graph::text::visible;
 use super::Outcome;
 
 /// One suite a target.
@@ -27,12 +28,14 @@ pub(super) fn report(outcomes: &[Outcome]) -> String {
             failures(&cases)
         ));
         for case in cases {
+            // XML has no way to write control characters.
+            let name = visible(&case.name);
             let head =
-                format!("    <testcase classname=\"trust.{}\" name=\"{}\"", escape(target), escape(case.name.as_str()));
+                format!("    <testcase classname=\"trust.{}\" name=\"{}\"", escape(target), escape(name.as_str()));
             match case.why() {
                 None => out.push_str(&format!("{head}/>\n")),
                 Some(why) => {
-                    let why = escape(why.as_str()).into_owned();
+                    let why = escape(visible(&why).as_str()).into_owned();
                     out.push_str(&format!(
                         "{head}>\n      <failure message=\"{why}\">{why}</failure>\n    </testcase>\n"
                     ));
