@@ -101,7 +101,11 @@ fn tests_pass_and_fail() {
     assert_eq!((bad.code, bad.stdout.lines().last()), (1, Some("1 passed, 1 failed")), "{}", bad.stderr);
     assert!(bad.stdout.contains("expected deny, got allow"), "{}", bad.stdout);
     let report = std::fs::read_to_string(shop.path("project/report.xml")).unwrap();
-    assert!(report.contains("tests=\"2\" failures=\"1\"") && report.contains("<failure message="), "{report}");
+    assert!(
+        report.contains("<testsuite name=\"aws\" tests=\"2\" failures=\"1\" errors=\"0\">")
+            && report.contains("<failure message="),
+        "{report}"
+    );
     let json = shop.run_quietly(&["trust", "test", "-o", "json"]);
     let value: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((&value["passed"], &value["failed"]), (&json!(1), &json!(1)));

@@ -7,7 +7,7 @@ use quick_xml::escape::escape;
 use super::super::graph::text::visible;
 use super::Outcome;
 
-/// One suite a target.
+/// One suite a target. Jenkins takes none without the number of `errors`.
 pub(super) fn report(outcomes: &[Outcome]) -> String {
     let mut suites: BTreeMap<&str, Vec<&Outcome>> = BTreeMap::new();
     for outcome in outcomes {
@@ -16,13 +16,13 @@ pub(super) fn report(outcomes: &[Outcome]) -> String {
     let failures = |outcomes: &[&Outcome]| outcomes.iter().filter(|outcome| !outcome.passed).count();
     let all: Vec<&Outcome> = outcomes.iter().collect();
     let mut out = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"federate trust test\" tests=\"{}\" failures=\"{}\">\n",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"federate trust test\" tests=\"{}\" failures=\"{}\" errors=\"0\">\n",
         all.len(),
         failures(&all)
     );
     for (target, cases) in suites {
         out.push_str(&format!(
-            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\">\n",
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\">\n",
             escape(target),
             cases.len(),
             failures(&cases)
