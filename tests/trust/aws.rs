@@ -229,6 +229,8 @@ fn policies_are_compared_by_meaning() {
         (json!({"StringNotLike": {key("sub"): ["repo:o*/r*:ref:refs/*", "x"]}}), 0),
         (json!({"StringNotLike": {key("sub"): "repo:o/r:*"}}), 2),
         (json!({"StringEquals": {key("repository"): "o/other"}}), 0),
+        (json!({"StringEquals": {"gitlab.com:sub": "x"}}), 0),
+        (json!({"StringNotEquals": {"gitlab.com:sub": "x"}}), 4),
         (json!({"StringNotLike": {key("repository"): "o/*"}}), 0),
         (json!({"StringNotLikeIfExists": {key("repository"): "o/*"}}), 0),
         (json!({"StringNotEquals": {key("repository"): "O/R"}}), 4),

@@ -68,6 +68,11 @@ fn escapes(policy: &Policy, deny: &Statement, way: &Way) -> bool {
         });
         let is_text = matches!(operator.base, Base::StringEquals | Base::StringLike) && operator.set.is_none();
         let is_like = operator.base == Base::StringLike;
+        // What a token of another issuer would say.
+        let is_absent = way.issuer.is_some() && key.rsplit_once(':').is_some_and(|(issuer, _)| issuer.contains('.'));
+        if is_text && is_absent {
+            return !operator.negated && !operator.if_exists;
+        }
         let globs = condition.values.iter().map(|value| pattern(value, is_like, policy.has_variables()));
         match (pinned.filter(|_| is_text), globs.collect::<Option<Vec<_>>>()) {
             (Some(own), Some(globs)) if operator.negated => globs.iter().any(|(glob, _)| glob.covers(&own)),
