@@ -53,6 +53,11 @@ fn explain_and_lint_read_the_file_that_the_profile_names() {
     let verdict: Value = serde_json::from_str(&done.stdout).unwrap();
     assert_eq!((&verdict["decision"], &verdict["target"]), (&json!("deny"), &json!("aws")));
     assert!(done.stdout.contains("gitlab.com:sub"), "{}", done.stdout);
+    for words in [&["trust", "explain", "-t", "aws"][..], &["trust", "explain", "--policy", "profiles/deploy.json"]] {
+        let done = workshop.run_quietly(words);
+        assert_eq!(done.code, 3);
+        assert!(done.stderr.contains("--claims FILE"), "{}", done.stderr);
+    }
     let done = workshop.run_quietly(&["trust", "lint"]);
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
     assert!(done.stdout.contains("deploy.json"), "{}", done.stdout);
