@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use federate_core::suggest::nearest;
-use federate_core::{ChildValue, Error, HumanDuration, Reporter as _, Secret, codes};
+use federate_core::{ChildValue, Error, HumanDuration, IdToken, Reporter as _, Secret, codes};
 use federate_profile::Profile;
 use federate_sandbox::{Job, Lifetimes, Options, Sandbox, SandboxTarget};
 
@@ -252,6 +252,14 @@ fn job_variables(start: &Start, sandbox: &Sandbox, profiles: Option<&Path>) -> V
     if let Some(folder) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
         let path = start.env.get("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin");
         variables.set("PATH", format!("{}:{path}", folder.display()));
+    }
+    // The layers that are no files are as much of the profile as the sandbox's cloud has read.
+    let layers = start.env.iter().filter(|(name, _)| name.starts_with("FEDERATE__"));
+    for (name, value) in layers.filter(|(_, value)| !IdToken::looks_like_one(value)) {
+        variables.set(name, value);
+    }
+    if !start.global.set.is_empty() {
+        variables.set("FEDERATE_SET", start.global.set.join("\n"));
     }
     if !start.global.profile.is_empty() {
         variables.set("FEDERATE_PROFILE", start.global.profile.join(","));
