@@ -69,6 +69,11 @@ fn explain_and_lint_read_the_file_that_the_profile_names() {
     let verdict: Value = serde_json::from_str(&done.stdout).unwrap();
     assert_eq!((&verdict["decision"], &verdict["target"]), (&json!("deny"), &json!("aws")));
     assert!(done.stdout.contains("gitlab.com:sub"), "{}", done.stdout);
+    for words in [&["trust", "explain", "-t", "aws"][..], &["trust", "explain", "--policy", "profiles/deploy.json"]] {
+        let done = workshop.run_quietly(words);
+        assert_eq!(done.code, 3);
+        assert!(done.stderr.contains("--claims FILE"), "{}", done.stderr);
+    }
     let done = workshop.run_quietly(&["trust", "lint"]);
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
     assert!(done.stdout.contains("deploy.json"), "{}", done.stdout);
@@ -117,7 +122,11 @@ fn tests_pass_and_fail() {
     assert_eq!((bad.code, bad.stdout.lines().last()), (1, Some("1 passed, 1 failed")), "{}", bad.stderr);
     assert!(bad.stdout.contains("expected deny, got allow"), "{}", bad.stdout);
     let report = std::fs::read_to_string(shop.path("project/report.xml")).unwrap();
-    assert!(report.contains("tests=\"2\" failures=\"1\"") && report.contains("<failure message="), "{report}");
+    assert!(
+        report.contains("<testsuite name=\"aws\" tests=\"2\" failures=\"1\" errors=\"0\">")
+            && report.contains("<failure message="),
+        "{report}"
+    );
     let json = shop.run_quietly(&["trust", "test", "-o", "json"]);
     let value: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((&value["passed"], &value["failed"]), (&json!(1), &json!(1)));
@@ -148,6 +157,39 @@ fn a_folder_of_claims_is_held_against_target_and_file() {
     let done = shop.run_quietly(&["trust", "test", "--claims-dir", "claims"]);
     assert_eq!(done.code, 2);
     assert!(done.stderr.contains("odd.json") && done.stderr.contains("\"expect\""), "{}", done.stderr);
+    for (key, value, part) in [
+        ("target", "aws", None),
+        ("target", "aw*", None),
+        ("target", "awss", Some("did you mean `aws`?")),
+        ("tagret", "aws", Some("did you mean `target`?")),
+        ("because", "it is ours", None),
+    ] {
+        let mut case = json!({"claims": claims_of("main"), "expect": "allow"});
+        case[key] = json!(value);
+        std::fs::write(folder.join("odd.json"), case.to_string()).unwrap();
+        let done = shop.run_quietly(&["trust", "test", "--claims-dir", "claims"]);
+        match part {
+            None => assert_eq!(done.stdout.lines().last(), Some("3 passed, 0 failed"), "{key}: {}", done.stderr),
+            Some(part) => assert!(
+                done.code == 2 && done.stderr.contains(part) && done.stderr.contains("claims/odd.json"),
+                "{}",
+                done.stderr
+            ),
+        }
+    }
+}
+
+#[test]
+fn a_report_is_well_formed_whatever_a_test_is_called() {
+    let trust = format!(
+        "policy = \"deploy.json\"\n[[targets.aws.trust.test]]\nname = \"a \\u0007 <b> & \\\"c\\\" ]]>\"\nclaims = {}\nexpect = \"deny\"\n",
+        inline(&claims_of("main")),
+    );
+    let shop = workshop(&trust, MAIN);
+    let done = shop.run_quietly(&["trust", "test", "--junit", "report.xml"]);
+    assert_eq!(done.code, 1, "{}", done.stderr);
+    let report = std::fs::read_to_string(shop.path("project/report.xml")).unwrap();
+    assert!(report.contains("name=\"a \\u{7} &lt;b&gt; &amp; &quot;c&quot; ]]&gt;\""), "{report}");
 }
 
 #[test]

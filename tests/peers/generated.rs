@@ -52,6 +52,12 @@ allow = [
     { identity = "github", repository = "o/r", environment = "a${b}\"'`$(touch pwned)%{y}\nJSON\n$${z} // #" },
     { identity = "github", repository = "o/r", repository_id = 7, owner_id = 9, branch = "JSON" },
 ]
+
+[targets.flexible]
+type = "azure"
+tenant_id = "00000000-0000-0000-0000-000000000001"
+client_id = "00000000-0000-0000-0000-000000000022"
+trust = { allow = [{ identity = "gitlab", project = "g/p", branch_pattern = "release/*" }] }
 "#####;
 
 /// The subject of the hostile environment, as Azure's target names it.
@@ -136,7 +142,9 @@ fn bicep_fits_its_grammar(programs: &Path) {
 
 fn shellcheck_has_nothing_to_say(programs: &Path) {
     let workshop = workshop();
-    for (target, format) in [("hostile", "aws-cli"), ("chained", "aws-cli"), ("azure", "az-cli")] {
+    for (target, format) in
+        [("hostile", "aws-cli"), ("chained", "aws-cli"), ("azure", "az-cli"), ("flexible", "az-cli")]
+    {
         let scripts = files(&generate(&workshop, target, format));
         passes(&tool(programs, "shellcheck", &[], &scripts, &workshop));
     }

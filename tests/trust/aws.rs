@@ -2,7 +2,7 @@
 
 use federate_cloud_aws::AwsTrust;
 use federate_core::Claims;
-use federate_trust::{Artifact, Intended, Severity, TrustModel as _, Wanted, compare, format_named};
+use federate_trust::{Artifact, Intended, Severity, TrustModel as _, Wanted, Way, compare, format_named};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -222,6 +222,52 @@ fn policies_are_compared_by_meaning() {
     deny["Effect"] = "Deny".into();
     denied["Statement"].as_array_mut().unwrap().push(deny);
     assert!(held(&denied).too_much.is_empty() && held(&denied).missing.len() == 4);
+    // A Deny that is about none of them changes nothing.
+    for (conditions, missing) in [
+        (json!({"StringEquals": {key("sub"): "repo:o/r:ref:refs/heads/main"}}), 1),
+        (json!({"StringLike": {key("sub"): "repo:o/r:ref:refs/tags/v1*"}}), 1),
+        (json!({"StringNotLike": {key("sub"): ["repo:o*/r*:ref:refs/*", "x"]}}), 0),
+        (json!({"StringNotLike": {key("sub"): "repo:o/r:*"}}), 2),
+        (json!({"StringEquals": {key("repository"): "o/other"}}), 0),
+        (json!({"StringEquals": {"gitlab.com:sub": "x"}}), 0),
+        (json!({"StringNotEquals": {"gitlab.com:sub": "x"}}), 4),
+        (json!({"StringNotLike": {key("repository"): "o/*"}}), 0),
+        (json!({"StringNotLikeIfExists": {key("repository"): "o/*"}}), 0),
+        (json!({"StringNotEquals": {key("repository"): "O/R"}}), 4),
+        (json!({"StringNotEquals": {key("repository"): "o/r"}, "Bool": {"aws:SecureTransport": "false"}}), 0),
+        (json!({"ForAllValues:StringEquals": {key("repository"): "o/other"}}), 4),
+    ] {
+        let mut denied = same.clone();
+        let mut deny = statement(conditions.clone());
+        deny["Effect"] = "Deny".into();
+        denied["Statement"].as_array_mut().unwrap().push(deny);
+        let found = held(&denied);
+        assert_eq!((found.missing.len(), found.too_much.len()), (missing, 0), "{conditions}: {found:?}");
+    }
+    for (principal, actions, told) in [
+        (json!({"AWS": "arn:aws:iam::1:root"}), json!("sts:*"), Some("principal is arn:aws:iam::1:root")),
+        (
+            json!({"AWS": "arn:aws:iam::1:root", "Federated": "arn:aws:iam::1:oidc-provider/gitlab.com"}),
+            json!("sts:AssumeRole"),
+            Some("principal is arn:aws:iam::1:root"),
+        ),
+        (json!({"Service": "ec2.amazonaws.com"}), json!("sts:AssumeRole"), Some("principal is ec2.amazonaws.com")),
+        (
+            json!({"Federated": "arn:aws:iam::1:saml-provider/s"}),
+            json!("sts:AssumeRoleWithSAML"),
+            Some("saml-provider/s"),
+        ),
+        (json!({"AWS": "*"}), json!("sts:AssumeRole"), Some("anyone, whatever they say")),
+        (json!({"AWS": "arn:aws:iam::1:root"}), json!("sts:TagSession"), None),
+    ] {
+        let mut more = same.clone();
+        let statement = json!({"Effect": "Allow", "Principal": principal, "Action": actions});
+        more["Statement"].as_array_mut().unwrap().push(statement);
+        let found = held(&more);
+        let described: Vec<String> = found.too_much.iter().map(Way::describe).collect();
+        assert_eq!(described.len(), usize::from(told.is_some()), "{described:?}");
+        assert!(told.is_none_or(|told| described[0].contains(told)), "{described:?}");
+    }
     let mut role = same.clone();
     role["Statement"]
         .as_array_mut()

@@ -56,6 +56,9 @@ pub trait CiSystem: Send + Sync {
     /// The variables of a real job, which must not reach the sandbox's.
     fn job_variables(&self) -> &'static [NamePattern];
 
+    /// What the tokens of somebody else's repository say, by name and by id.
+    fn stranger(&self) -> &'static [(&'static str, &'static str)];
+
     /// An entry of an `allow` list that admits jobs like this one, as it is written in a profile.
     fn allow_entry(&self, claims: &Claims) -> String;
 }

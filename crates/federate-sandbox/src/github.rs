@@ -194,6 +194,10 @@ impl CiSystem for GitHub {
         &[NamePattern::Prefix("GITHUB_"), NamePattern::Prefix("ACTIONS_"), NamePattern::Prefix("RUNNER_")]
     }
 
+    fn stranger(&self) -> &'static [(&'static str, &'static str)] {
+        &[("repository", "mallory/ledger"), ("repository_id", "666")]
+    }
+
     fn allow_entry(&self, claims: &Claims) -> String {
         let text = |name: &str| claims.text(name).unwrap_or_default();
         let reference = text("ref");

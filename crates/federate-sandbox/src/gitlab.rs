@@ -190,6 +190,10 @@ impl CiSystem for GitLab {
         &[NamePattern::Exact("CI"), NamePattern::Prefix("CI_"), NamePattern::Prefix("GITLAB_")]
     }
 
+    fn stranger(&self) -> &'static [(&'static str, &'static str)] {
+        &[("project_path", "mallory/ledger"), ("project_id", "666")]
+    }
+
     fn allow_entry(&self, claims: &Claims) -> String {
         let text = |name: &str| quoted(&claims.text(name).unwrap_or_default());
         let job = match (claims.text("environment"), claims.text("ref_type").as_deref()) {

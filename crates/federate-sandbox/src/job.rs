@@ -101,7 +101,7 @@ impl CiJob {
     pub(crate) fn token_variables(&self, targets: &[SandboxTarget], first: Option<&str>) -> Vec<(String, String)> {
         let mut found: Vec<(String, String)> = Vec::new();
         for target in targets {
-            let audience = target.audiences.first();
+            let audience = self.wishes.get("aud").unwrap_or_else(|| target.audiences.first());
             if found.iter().any(|(_, known)| known == audience) {
                 continue;
             }
@@ -197,6 +197,8 @@ mod tests {
         assert_eq!(names(None), ["AWS_ID_TOKEN", "AZ_URE_ID_TOKEN", "PROD_AWS_ID_TOKEN", "AWS_2_ID_TOKEN"]);
         assert_eq!(names(Some("MINE"))[..2], ["MINE", "AZ_URE_ID_TOKEN"]);
         assert_eq!(variable_name("1st"), "_1ST_ID_TOKEN");
+        let wished = CiJob::new(&job("gitlab", &[("aud", "x")]), &targets).unwrap();
+        assert_eq!(wished.token_variables(&targets, None), [("AWS_ID_TOKEN".to_owned(), "x".to_owned())]);
     }
 
     #[test]

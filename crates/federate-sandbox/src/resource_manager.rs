@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::issuer::bearer_token;
 use crate::report::{Event, Reply};
+use crate::stage::SandboxTarget;
 use crate::world::World;
 
 const SERVICE: &str = "Resource Manager";
@@ -142,14 +143,16 @@ fn access_claims(world: &World, bearer: &str) -> Option<Claims> {
     let has_ended = token.expires().is_none_or(|end| end <= world.now());
     let audience = claims.text("aud")?;
     // An ID token is signed by the same key, and is no access token.
-    let is_for_here = audience.contains("//management.") || audience.trim_end_matches('/') == world.origin;
+    let same = |url: &str| url.trim_end_matches('/') == audience.trim_end_matches('/');
+    let configured = |target: &SandboxTarget| target.text("resource_manager_url").is_some_and(same);
+    let is_for_here = audience.contains("//management.") || same(&world.origin) || world.targets.iter().any(configured);
     (!has_ended && is_for_here && claims.get("appid").is_some()).then_some(claims)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{CLIENT, TENANT, body, get, get_as, token, world};
+    use crate::testing::{CLIENT, TENANT, azure_target, body, get, get_as, token, world, world_of};
 
     fn access(world: &World, changes: &[(&str, Json)]) -> String {
         let mut claims = json!({
@@ -175,6 +178,17 @@ mod tests {
             |id: &str| reply(&world, &get_as(&format!("/subscriptions/{id}"), &[], &access(&world, &[]))).unwrap();
         assert_eq!(one("00000000-0000-0000-0000-000000000003").answer.status, 200);
         assert_eq!(one("00000000-0000-0000-0000-000000000009").answer.status, 404);
+    }
+
+    #[test]
+    fn a_cloud_of_ones_own_takes_its_own_tokens() {
+        let mut target = azure_target("azure");
+        target.settings["resource_manager_url"] = json!("https://arm.example/");
+        let world = world_of("gitlab", None, &[], vec![target]);
+        for (audience, status) in [("https://arm.example", 200), ("https://elsewhere.example", 401)] {
+            let token = access(&world, &[("aud", json!(audience))]);
+            assert_eq!(reply(&world, &get_as("/subscriptions", &[], &token)).unwrap().answer.status, status);
+        }
     }
 
     #[test]

@@ -128,8 +128,16 @@ impl Sandbox {
         ]
         .map(NamePattern::Exact);
         let roots = [NamePattern::Exact("SSL_CERT_DIR")];
+        // Of CI systems that are not played: what SDKs and Terraform's providers would ask a real one with.
+        let others = [
+            NamePattern::Exact("SYSTEM_ACCESSTOKEN"),
+            NamePattern::Exact("SYSTEM_OIDCREQUESTURI"),
+            NamePattern::Exact("BITBUCKET_STEP_OIDC_TOKEN"),
+            NamePattern::Prefix("BUILDKITE_AGENT_"),
+            NamePattern::Prefix("CIRCLE_OIDC_TOKEN"),
+        ];
         let jobs = ci_systems().iter().flat_map(|system| system.job_variables().iter().cloned());
-        clouds.into_iter().chain(proxies).chain(roots).chain(jobs).collect()
+        clouds.into_iter().chain(proxies).chain(roots).chain(others).chain(jobs).collect()
     }
 
     /// Answers requests until the future is dropped.
@@ -245,9 +253,14 @@ mod tests {
         let request_url = value(&github, "ACTIONS_ID_TOKEN_REQUEST_URL").unwrap();
         assert!(request_url.starts_with(&github.url()) && request_url.contains('?'));
         assert!(Path::new(&value(&github, "GITHUB_ENV").unwrap()).exists());
-        for name in
-            ["CI_JOB_TOKEN", "GITHUB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY"]
-        {
+        for name in [
+            "CI_JOB_TOKEN",
+            "GITHUB_TOKEN",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+            "SYSTEM_ACCESSTOKEN",
+            "AWS_SECRET_ACCESS_KEY",
+            "HTTPS_PROXY",
+        ] {
             assert!(gitlab.removed().iter().any(|pattern| pattern.matches(name)), "{name}");
         }
     }

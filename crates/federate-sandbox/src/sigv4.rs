@@ -1,7 +1,7 @@
 //! Checks signatures as AWS does: the request is signed once more with the session's key, and the results compared
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use federate_core::Secret;
 use federate_core::context::unix_seconds;
@@ -153,13 +153,24 @@ fn mismatch() -> Unsigned {
 fn check_time(timestamp: &str, authorization: &Authorization<'_>, now: SystemTime) -> Result<(), Unsigned> {
     let signed_at = parse_timestamp(timestamp).filter(|_| timestamp.starts_with(authorization.date));
     let signed_at = signed_at.ok_or_else(mismatch)?;
-    if (unix_seconds(now) - signed_at).abs() <= SKEW {
+    let now_seconds = unix_seconds(now);
+    let (from, to) = (now_seconds - SKEW, now_seconds + SKEW);
+    if (from..=to).contains(&signed_at) {
         return Ok(());
     }
-    Err(Unsigned::new(
-        "SignatureDoesNotMatch",
-        format!("Signature expired: {timestamp} is too far from the current time"),
-    ))
+    let (now, from, to) = (stamp(now_seconds), stamp(from), stamp(to));
+    let text = if signed_at < now_seconds {
+        format!("Signature expired: {timestamp} is now earlier than {from} ({now} - 15 min.)")
+    } else {
+        format!("Signature not yet current: {timestamp} is still later than {to} ({now} + 15 min.)")
+    };
+    Err(Unsigned::new("SignatureDoesNotMatch", text))
+}
+
+/// `20150830T123600Z`, from seconds since 1970.
+fn stamp(seconds: i64) -> String {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.unsigned_abs());
+    humantime::format_rfc3339_seconds(time).to_string().replace(['-', ':'], "")
 }
 
 /// `20150830T123600Z`.

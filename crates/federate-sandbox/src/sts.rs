@@ -16,11 +16,6 @@ use crate::{sigv4, xml};
 
 const SERVICE: &str = "STS";
 
-/// The parameter of the one question that a URL alone may ask.
-pub(crate) fn asks_who() -> (String, String) {
-    ("Action".to_owned(), "GetCallerIdentity".to_owned())
-}
-
 /// Answers a request that names an action.
 pub(crate) fn reply(world: &World, request: &Incoming) -> Reply {
     let parameters = Parameters::of(request);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use federate_core::context::unix_seconds;
 use federate_core::{Claims, IdToken, Secret};
 use federate_trust::Job as TrustedJob;
+use serde_json::Value as Json;
 
 use crate::keys::SignatureProblem;
 use crate::parameters::Refusal;
@@ -58,6 +59,7 @@ pub(crate) fn accept(
         return Err((refusal, Reason::new(format!("`aud` is `{}`, known are {}", short(&shown), known.join(", ")))));
     }
     check_times(world, &claims)?;
+    check_roles(&claims, arn)?;
     trusted(world, arn, &claims, &audience, request)?;
     Ok(Accepted {
         subject: claims.subject().unwrap_or_default().to_owned(),
@@ -120,6 +122,18 @@ fn check_times(world: &World, claims: &Claims) -> Result<(), Refused> {
         Some(begins) if begins > now => Err(invalid(format!(
             "Token not yet valid: current date/time {now} must be after the not before date/time {begins}"
         ))),
+        _ => Ok(()),
+    }
+}
+
+/// A token may list the roles that it is good for; STS looks at the list before the role's trust.
+fn check_roles(claims: &Claims, arn: &str) -> Result<(), Refused> {
+    let names = |value: &Json| value.as_str() == Some(arn);
+    match claims.get("https://aws.amazon.com/roles") {
+        Some(Json::Array(roles)) if roles.iter().any(names) => Ok(()),
+        Some(role) if !names(role) => {
+            Err(invalid("The target role ARN is not present in the roles claim of the identity token"))
+        }
         _ => Ok(()),
     }
 }

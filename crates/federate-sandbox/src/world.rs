@@ -10,6 +10,7 @@ use federate_http::{Answer, Handler, Incoming};
 
 use crate::job::CiJob;
 use crate::keys::SigningKey;
+use crate::parameters::Parameters;
 use crate::random::Random;
 use crate::report::{Event, Reply};
 use crate::sessions::Session;
@@ -51,14 +52,8 @@ impl World {
 
     /// Answers one request.
     pub(crate) fn reply(&self, request: &Incoming) -> Reply {
-        if request.method == "POST"
-            && let Some((_, action)) = request.form().iter().find(|(name, _)| name == "Action")
-        {
+        if let Some(action) = Parameters::of(request).get("Action") {
             return self.throttle.sts(self, action).unwrap_or_else(|| sts::reply(self, request));
-        }
-        // A presigned question of who the caller is, as Kubernetes tokens for EKS are.
-        if request.method == "GET" && request.query.iter().any(|pair| *pair == sts::asks_who()) {
-            return sts::reply(self, request);
         }
         issuer::reply(self, request)
             .or_else(|| resource_manager::reply(self, request))
@@ -95,7 +90,7 @@ impl Handler for World {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{get, post, world};
+    use crate::testing::{get, post, text, world};
 
     #[test]
     fn nothing_is_played_elsewhere() {
@@ -113,5 +108,11 @@ mod tests {
             assert_eq!(reply.event.service, "STS", "{path}");
             assert_eq!(reply.answer.status, 403);
         }
+        let mut by_url = get("/");
+        by_url.query = [("Action", "AssumeRoleWithWebIdentity"), ("Version", "2011-06-15")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        let reply = world("gitlab", &[]).reply(&by_url);
+        assert!(text(&reply).contains("<Code>ValidationError</Code>"), "as STS itself, which takes both");
     }
 }

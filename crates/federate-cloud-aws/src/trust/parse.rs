@@ -187,7 +187,13 @@ fn principal(value: &Json) -> Option<Principal> {
             let federated = map.get("Federated").map(texts).unwrap_or_else(|| Some(Vec::new()))?;
             let is_anyone =
                 |key: &str| map.get(key).and_then(texts).is_some_and(|names| names.iter().any(|name| name == "*"));
-            Some(Principal { negated: false, anyone: is_anyone("AWS") || is_anyone("Federated"), federated })
+            let others = map.iter().filter(|(kind, _)| *kind != "Federated").filter_map(|(_, names)| texts(names));
+            Some(Principal {
+                negated: false,
+                anyone: is_anyone("AWS") || is_anyone("Federated"),
+                federated,
+                others: others.flatten().collect(),
+            })
         }
         _ => None,
     }

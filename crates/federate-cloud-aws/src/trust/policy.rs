@@ -82,6 +82,8 @@ pub(crate) struct Principal {
     pub(crate) anyone: bool,
     /// Identity providers, as written.
     pub(crate) federated: Vec<String>,
+    /// Accounts, roles, users and services, as written.
+    pub(crate) others: Vec<String>,
 }
 
 /// One operator's test of one key.

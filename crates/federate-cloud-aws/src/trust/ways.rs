@@ -18,26 +18,68 @@ pub(super) fn ways(policy: &Policy) -> Vec<Way> {
             let denies = policy.statements.iter().filter(|one| one.effect == Effect::Deny && one.covers(EXCHANGE));
             for deny in denies.filter(|deny| concerns(deny, issuer)) {
                 let ask = Ask::Other("is not all of".to_owned(), described(deny));
-                ways.iter_mut().for_each(|way| way.asks.push(("request".to_owned(), ask.clone())));
+                for way in ways.iter_mut().filter(|way| !escapes(policy, deny, way)) {
+                    way.asks.push(("request".to_owned(), ask.clone()));
+                }
             }
+            found.extend(ways);
+        }
+        for name in callers(statement) {
+            let mut ways = open(policy, statement, None);
+            ways.iter_mut().for_each(|way| way.asks.insert(0, ("principal".to_owned(), Ask::Is(name.to_owned()))));
             found.extend(ways);
         }
     }
     found
 }
 
-/// Whose tokens a statement lets in; `None` for anyone's, and for callers who have no token.
+/// Whose tokens a statement lets in; `None` for anyone's, and for any caller who has no token.
 fn issuers(statement: &Statement) -> Vec<Option<&str>> {
     let principal = &statement.principal;
     if principal.anyone || principal.negated {
         return vec![None];
     }
     if !statement.covers(EXCHANGE) {
-        // Roles, users and services come in by other actions.
-        let is_other = principal.federated.is_empty() && statement.covers("sts:AssumeRole");
-        return if is_other { vec![None] } else { Vec::new() };
+        return Vec::new();
     }
     principal.federated.iter().filter_map(|name| provider_of(name)).map(Some).collect()
+}
+
+/// Who comes in by other actions: accounts, roles, users, services and SAML providers.
+fn callers(statement: &Statement) -> Vec<&str> {
+    let principal = &statement.principal;
+    if principal.anyone || principal.negated {
+        return Vec::new();
+    }
+    let others = principal.others.iter().filter(|_| statement.covers("sts:AssumeRole"));
+    let saml = principal.federated.iter().filter(|name| provider_of(name).is_none());
+    others.chain(saml.filter(|_| statement.covers("sts:AssumeRoleWithSAML"))).map(String::as_str).collect()
+}
+
+/// Can the Deny meet nobody who comes in this way, because the way pins a claim to a value that the Deny is not about?
+fn escapes(policy: &Policy, deny: &Statement, way: &Way) -> bool {
+    deny.conditions.iter().any(|condition| {
+        let operator = &condition.operator;
+        let key = claim(&condition.key, way.issuer.as_deref());
+        let pinned = way.asks.iter().find_map(|(own, ask)| match ask {
+            Ask::Is(text) if *own == key => Some(Glob::literal(text)),
+            Ask::Like(glob, _) if *own == key => Some(glob.clone()),
+            _ => None,
+        });
+        let is_text = matches!(operator.base, Base::StringEquals | Base::StringLike) && operator.set.is_none();
+        let is_like = operator.base == Base::StringLike;
+        // What a token of another issuer would say.
+        let is_absent = way.issuer.is_some() && key.rsplit_once(':').is_some_and(|(issuer, _)| issuer.contains('.'));
+        if is_text && is_absent {
+            return !operator.negated && !operator.if_exists;
+        }
+        let globs = condition.values.iter().map(|value| pattern(value, is_like, policy.has_variables()));
+        match (pinned.filter(|_| is_text), globs.collect::<Option<Vec<_>>>()) {
+            (Some(own), Some(globs)) if operator.negated => globs.iter().any(|(glob, _)| glob.covers(&own)),
+            (Some(own), Some(globs)) => !globs.iter().any(|(glob, _)| glob.intersects(&own)),
+            _ => false,
+        }
+    })
 }
 
 fn concerns(deny: &Statement, issuer: Option<&str>) -> bool {

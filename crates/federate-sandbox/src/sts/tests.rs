@@ -8,6 +8,7 @@ use crate::sigv4::tests::sign;
 use crate::stage::SandboxTarget;
 use crate::testing::{ROLE, aws_target, azure_target, post, text, token, world, world_of};
 
+const ROLES: &str = "https://aws.amazon.com/roles";
 const AT: &str = "20260504T100000Z";
 
 fn with(world: &World, changes: &[(&str, &str)]) -> Reply {
@@ -106,10 +107,24 @@ fn a_token_that_is_not_one_is_refused_as_sts_does() {
         (&[("aud", "someone-else")], "InvalidIdentityToken", "Incorrect token audience"),
         (&[("aud", r#"["sts.amazonaws.com","b"]"#)], "InvalidIdentityToken", "Incorrect token audience"),
         (&[("azp", "someone-else")], "InvalidIdentityToken", "Incorrect token audience"),
+        (
+            &[(ROLES, r#"["arn:aws:iam::111122223333:role/*"]"#)],
+            "InvalidIdentityToken",
+            "not present in the roles claim",
+        ),
+        (&[(ROLES, "arn:aws:iam::111122223333:role/other")], "InvalidIdentityToken", "not present in the roles claim"),
     ] {
         let (status, found, text) = refused(&with(&world("gitlab", claims), &[]));
         assert_eq!((status, found.as_str()), (400, code), "{claims:?}: {text}");
         assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn a_token_may_list_its_roles() {
+    for roles in [ROLE.to_owned(), json!(["arn:aws:iam::111122223333:role/other", ROLE]).to_string()] {
+        let reply = with(&world("gitlab", &[(ROLES, &roles)]), &[]);
+        assert_eq!(reply.answer.status, 200, "{roles}");
     }
 }
 
@@ -171,10 +186,14 @@ fn who_signed_is_told_who_they_are() {
         (id.as_str(), &other_token, AT, "InvalidClientTokenId"),
         ("ASIAUNKNOWN", &session, AT, "InvalidClientTokenId"),
         (id.as_str(), &session, "20260504T093000Z", "SignatureDoesNotMatch"),
+        (id.as_str(), &session, "20260504T103000Z", "SignatureDoesNotMatch"),
     ] {
         let reply = reply(&world, &sign(action("GetCallerIdentity", &[]), id, session, at));
         assert_eq!((reply.answer.status, refused(&reply).1.as_str()), (403, code));
     }
+    let off = |at| refused(&reply(&world, &sign(action("GetCallerIdentity", &[]), &id, &session, at))).2;
+    assert!(off("20260504T093000Z").contains("now earlier than 20260504T094500Z (20260504T100000Z - 15 min.)"));
+    assert!(off("20260504T103000Z").contains("still later than 20260504T101500Z (20260504T100000Z + 15 min.)"));
     world.sessions().get_mut(&id).unwrap().expires = world.now();
     let late = reply(&world, &sign(action("GetCallerIdentity", &[]), &id, &session, AT));
     assert_eq!(refused(&late).1, "ExpiredToken");

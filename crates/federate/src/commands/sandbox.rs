@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use federate_core::suggest::nearest;
-use federate_core::{ChildValue, Error, HumanDuration, Reporter as _, Secret, codes};
+use federate_core::{ChildValue, Error, HumanDuration, IdToken, Reporter as _, Secret, codes};
 use federate_profile::Profile;
 use federate_sandbox::{Job, Lifetimes, Options, Sandbox, SandboxTarget};
 
@@ -19,9 +19,11 @@ use crate::args;
 use crate::child::{Variables, start_failure};
 use crate::formats::Variable;
 use crate::private::PrivateDirectory;
-use crate::report::{Failure, print_result, say, stdout_is_terminal};
+use crate::report::{Failure, print_result, stdout_is_terminal};
 use crate::setup::{Start, located};
 use crate::signals::{SignalGuard, exit_code};
+
+mod tour;
 
 pub(crate) async fn run(start: &Start, arguments: args::Sandbox) -> Result<u8, Failure> {
     let ci = federate_sandbox::ci_systems().iter().find(|system| system.name() == arguments.ci);
@@ -59,9 +61,13 @@ pub(crate) async fn run(start: &Start, arguments: args::Sandbox) -> Result<u8, F
         return serve_while(&sandbox, run_child(&guard, &variables, program, rest)).await;
     }
     if arguments.tour || stdout_is_terminal() {
-        let code = serve_while(&sandbox, tour(start, &guard, &variables, &arguments)).await?;
+        let guided = serve_while(&sandbox, tour::run(start, &guard, &variables, *ci, &arguments.trust)).await;
         if arguments.tour {
-            return Ok(code);
+            return guided;
+        }
+        // Whoever asked for a sandbox gets one, whatever became of the run.
+        if let Err(failure) = guided {
+            failure.print();
         }
     }
     let shown: Vec<Variable> = sandbox
@@ -247,6 +253,14 @@ fn job_variables(start: &Start, sandbox: &Sandbox, profiles: Option<&Path>) -> V
         let path = start.env.get("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin");
         variables.set("PATH", format!("{}:{path}", folder.display()));
     }
+    // The layers that are no files are as much of the profile as the sandbox's cloud has read.
+    let layers = start.env.iter().filter(|(name, _)| name.starts_with("FEDERATE__"));
+    for (name, value) in layers.filter(|(_, value)| !IdToken::looks_like_one(value)) {
+        variables.set(name, value);
+    }
+    if !start.global.set.is_empty() {
+        variables.set("FEDERATE_SET", start.global.set.join("\n"));
+    }
     if !start.global.profile.is_empty() {
         variables.set("FEDERATE_PROFILE", start.global.profile.join(","));
     }
@@ -272,72 +286,4 @@ async fn run_child(
     let mut command: Process = variables.command(program);
     let ended = guard.spawn(command.args(rest)).map_err(|error| start_failure(program, &error))?;
     ended.await.map(exit_code).map_err(|_| Error::new(&codes::USAGE, "the child was lost").into())
-}
-
-/// The guided run: each step is a command that the person could type.
-async fn tour(
-    start: &Start,
-    guard: &SignalGuard,
-    variables: &Variables,
-    arguments: &args::Sandbox,
-) -> Result<u8, Failure> {
-    let this = std::env::current_exe().map_or_else(|_| OsString::from("federate"), PathBuf::into_os_string);
-    let steps: [(&str, &[&str]); 3] = [
-        ("What the CI system vouches for: the claims of the job's ID token.", &["token", "-q"]),
-        ("Token in, credentials out: who the job becomes in each cloud.", &["whoami", "-q"]),
-        (
-            "The same credentials for a command, in its environment only.",
-            &[
-                "exec",
-                "-q",
-                "--",
-                "sh",
-                "-c",
-                "env | grep -E \"^(AWS_REGION|AWS_ACCOUNT_ID|AWS_ACCESS_KEY_ID|AZURE_[A-Z]*_ID|ARM_USE_OIDC)=\" | sort",
-            ],
-        ),
-    ];
-    let profiles: Vec<&str> = start.global.profile.iter().flat_map(|name| ["-p", name.as_str()]).collect();
-    for (index, (title, words)) in steps.iter().enumerate() {
-        let (command, rest) = words.split_first().unwrap_or((&"", &[]));
-        let mut words: Vec<String> =
-            [*command].iter().chain(&profiles).chain(rest).map(|word| (*word).to_owned()).collect();
-        if *command == "token" {
-            // Targets may want different audiences; the first one's token stands for all.
-            let profile = start.load(&[])?;
-            if let Some(first) = profile.matching(&[])?.first() {
-                words.extend(["-t".to_owned(), first.clone()]);
-            }
-        }
-        say(&format!("\n{}. {title}\n$ federate {}", index + 1, shown(&words)));
-        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-        let code = run_child(guard, variables, &this, &words).await?;
-        if code != 0 {
-            return Ok(code);
-        }
-    }
-    say("\n4. A job on another branch: the cloud refuses, and federate says why.");
-    let mut words = vec!["sandbox"];
-    words.extend(profiles);
-    words.extend(["--ci", arguments.ci.as_str(), "--claim", "ref=someone-elses-branch", "--", "federate", "whoami"]);
-    let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
-    say(&format!("$ federate {}", shown(&words)));
-    let words: Vec<OsString> = words.iter().map(OsString::from).chain(["-q".into()]).collect();
-    let refused = run_child(guard, variables, &this, &words).await?;
-    say(&format!("(exit code {refused})"));
-    if refused == 0 {
-        return Err(Error::new(&codes::USAGE, "a job on another branch was let in")
-            .with_help("the targets' `trust.allow` entries admit every branch; name one")
-            .into());
-    }
-    Ok(0)
-}
-
-/// Words as a person types them, without what only keeps the run short.
-fn shown(words: &[String]) -> String {
-    let is_plain = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./:=".contains(&byte));
-    let quoted = |word: &String| {
-        if is_plain(word) { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-    };
-    words.iter().filter(|word| *word != "-q").map(quoted).collect::<Vec<_>>().join(" ")
 }

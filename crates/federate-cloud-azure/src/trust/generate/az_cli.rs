@@ -35,11 +35,12 @@ pub(super) fn script(plan: &Plan) -> String {
         );
     }
     text.push_str(FIND);
-    if plan.classic().next().is_some() {
-        text.push_str(CLASSIC);
-    }
+    // What a managed identity cannot have is found out before anything is made.
     if plan.flexible().next().is_some() {
         text.push_str(&FLEXIBLE.replace("GRAPH", graph));
+    }
+    if plan.classic().next().is_some() {
+        text.push_str(CLASSIC);
     }
     for made in &plan.credentials {
         let changes = Node::Map(made.changes()).json();
@@ -96,13 +97,14 @@ classic() {
 "#;
 
 const FLEXIBLE: &str = r#"
+if [ -n "$identity" ]; then
+  echo "$client_id is the managed identity $identity of $group, and those have no flexible credentials: use an application" >&2
+  exit 1
+fi
+
 # name, document, document without the name; az has no command for flexible credentials, which are in preview.
 flexible() {
   local url="GRAPH/beta/applications(appId='$client_id')/federatedIdentityCredentials" id
-  if [ -n "$identity" ]; then
-    echo "$1 needs a flexible credential, and managed identities have none: use an application" >&2
-    exit 1
-  fi
   id=$(az rest --method get --url "$url" --query "value[?name=='$1'].id | [0]" --output tsv)
   if [ -n "$id" ]; then
     az rest --method patch --url "$url/$id" --headers Content-Type=application/json --body "$3" --output none

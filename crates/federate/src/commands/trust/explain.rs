@@ -88,8 +88,10 @@ async fn of_targets(start: &Start, arguments: &Explain) -> Result<Vec<Explained>
     for name in profile.matching(&arguments.targets.target)? {
         let trusted = own::of_target(&profile, &context, &name).map_err(|errors| located(&profile, errors))?;
         let target = profile.as_written(&name).map_err(|errors| located(&profile, errors))?;
-        let identity =
-            profile.identity(&context, profile.target_identity(&name)).map_err(|error| located(&profile, vec![error]));
+        let identity = profile
+            .identity(&context, profile.target_identity(&name))
+            .map_err(|error| error.with_help("or judge another job's claims: --claims FILE"))
+            .map_err(|error| located(&profile, vec![error]));
         let (audiences, claims) = match (&given, identity) {
             (Some(claims), Ok(identity)) => {
                 (target.audiences(identity.provider.customary_audience(&context).as_deref()), claims.clone())

@@ -17,7 +17,7 @@ mod json;
 mod mermaid;
 mod model;
 mod svg;
-mod text;
+pub(super) mod text;
 mod ways;
 
 use model::{Graph, Home};

@@ -10,6 +10,7 @@ use federate_profile::{Profile, TestClaims, TrustTest};
 use federate_trust::{Job, TRUST_DOCUMENT, Verdict};
 use serde_json::{Value as Json, json};
 
+use super::graph::text::visible;
 use super::own::Trusted;
 use super::{FOUND, input, own};
 use crate::args;
@@ -27,6 +28,8 @@ pub(super) struct Case {
     is_allowed: bool,
     /// The targets that it is about; all where empty.
     targets: Vec<String>,
+    /// The file of a folder that it stands in.
+    origin: Option<String>,
 }
 
 /// How a case went.
@@ -97,11 +100,17 @@ fn of_targets(start: &Start, arguments: &args::TrustTest, shared: &[Case]) -> Re
     } else {
         profile.matching(&arguments.targets.target)?
     };
+    let mut folder: Vec<(&Case, Vec<String>)> = Vec::new();
+    for case in shared {
+        // One that is about a target that does not exist would never be run, and nobody would know.
+        let about = if case.targets.is_empty() { Ok(names.clone()) } else { profile.matching(&case.targets) };
+        folder.push((case, about.map_err(|error| error.with_origin(case.origin.clone().unwrap_or_default()))?));
+    }
     let mut outcomes = Vec::new();
     for name in names {
         let tests = profile.trust(&name).map(|section| section.tests.clone()).unwrap_or_default();
         let of_folder: Vec<&Case> =
-            shared.iter().filter(|case| case.targets.is_empty() || case.targets.contains(&name)).collect();
+            folder.iter().filter(|(_, about)| about.contains(&name)).map(|(case, _)| *case).collect();
         if tests.is_empty() && of_folder.is_empty() {
             continue;
         }
@@ -133,7 +142,7 @@ fn case(target: &str, index: usize, test: &TrustTest) -> Result<Case, Error> {
     };
     let name = test.name.clone().unwrap_or_else(|| format!("test {}: {}", index + 1, subject(&claims)));
     let job = job(claims, test.context.clone(), test.actions.clone());
-    Ok(Case { name, job, is_allowed: test.is_allowed, targets: Vec::new() })
+    Ok(Case { name, job, is_allowed: test.is_allowed, targets: Vec::new(), origin: None })
 }
 
 fn job(claims: Claims, context: BTreeMap<String, Vec<String>>, actions: Vec<String>) -> Job {
@@ -237,9 +246,9 @@ fn json_of(outcome: &Outcome) -> Json {
 fn text_of(outcome: &Outcome) -> String {
     let (colour, mark) = if outcome.passed { (AnsiColor::Green, "ok  ") } else { (AnsiColor::Red, "FAIL") };
     let style = Style::new().fg_color(Some(colour.into())).bold();
-    let mut line = format!("{style}{mark}{style:#} {}: {}\n", outcome.target, outcome.name);
+    let mut line = format!("{style}{mark}{style:#} {}: {}\n", outcome.target, visible(&outcome.name));
     if let Some(why) = outcome.why() {
-        line.push_str(&format!("     {why}\n"));
+        line.push_str(&format!("     {}\n", visible(&why)));
     }
     line
 }

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use federate_core::suggest::nearest;
 use federate_core::{Error, codes};
 use serde_json::Value as Json;
 
 use super::{Case, job, subject};
 use crate::commands::trust::input;
+
+/// What may stand beside `claims`. Notes of one's own may as well, unless they look like one of these misspelt.
+const KEYS: &[&str] = &["claims", "expect", "name", "target", "context", "actions"];
 
 /// Every job in the folder, by name: files with `claims` and `expect`, and bare payloads in `allow` and `deny`.
 pub(super) fn cases(directory: &Path) -> Result<Vec<Case>, Vec<Error>> {
@@ -55,6 +59,13 @@ fn read(path: &Path, of_folder: Option<bool>) -> Result<Case, Error> {
     let wrong = |what: String, help: &str| {
         Error::new(&codes::USAGE, what).with_origin(path.display().to_string()).with_help(help)
     };
+    let written =
+        value.as_object().filter(|object| object.contains_key("claims")).into_iter().flat_map(|object| object.keys());
+    for key in written.filter(|key| !KEYS.contains(&key.as_str())) {
+        if let Some(meant) = nearest(key, KEYS.iter().copied()) {
+            return Err(wrong(format!("{stem} has `{key}` beside its claims"), &format!("did you mean `{meant}`?")));
+        }
+    }
     let is_allowed = match (value.get("expect").and_then(Json::as_str), of_folder) {
         (Some("allow"), _) => true,
         (Some("deny"), _) => false,
@@ -77,7 +88,7 @@ fn read(path: &Path, of_folder: Option<bool>) -> Result<Case, Error> {
         Some(name) => name.to_owned(),
         None => format!("{stem}: {}", subject(&claims)),
     };
-    Ok(Case { name, job: job(claims, context, actions), is_allowed, targets })
+    Ok(Case { name, job: job(claims, context, actions), is_allowed, targets, origin: Some(path.display().to_string()) })
 }
 
 fn texts(value: &Json) -> Vec<String> {

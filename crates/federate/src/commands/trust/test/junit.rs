@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use quick_xml::escape::escape;
 
+use super::super::graph::text::visible;
 use super::Outcome;
 
-/// One suite a target.
+/// One suite a target. Jenkins takes none without the number of `errors`.
 pub(super) fn report(outcomes: &[Outcome]) -> String {
     let mut suites: BTreeMap<&str, Vec<&Outcome>> = BTreeMap::new();
     for outcome in outcomes {
@@ -15,24 +16,26 @@ pub(super) fn report(outcomes: &[Outcome]) -> String {
     let failures = |outcomes: &[&Outcome]| outcomes.iter().filter(|outcome| !outcome.passed).count();
     let all: Vec<&Outcome> = outcomes.iter().collect();
     let mut out = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"federate trust test\" tests=\"{}\" failures=\"{}\">\n",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"federate trust test\" tests=\"{}\" failures=\"{}\" errors=\"0\">\n",
         all.len(),
         failures(&all)
     );
     for (target, cases) in suites {
         out.push_str(&format!(
-            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\">\n",
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\">\n",
             escape(target),
             cases.len(),
             failures(&cases)
         ));
         for case in cases {
+            // XML has no way to write control characters.
+            let name = visible(&case.name);
             let head =
-                format!("    <testcase classname=\"trust.{}\" name=\"{}\"", escape(target), escape(case.name.as_str()));
+                format!("    <testcase classname=\"trust.{}\" name=\"{}\"", escape(target), escape(name.as_str()));
             match case.why() {
                 None => out.push_str(&format!("{head}/>\n")),
                 Some(why) => {
-                    let why = escape(why.as_str()).into_owned();
+                    let why = escape(visible(&why).as_str()).into_owned();
                     out.push_str(&format!(
                         "{head}>\n      <failure message=\"{why}\">{why}</failure>\n    </testcase>\n"
                     ));
