@@ -50,8 +50,7 @@ fn statement(credential: &Credential, job: &Job) -> StatementVerdict {
         }
         Test::Expression { text, terms: Err(why) } => checks.push(rejected(text, why)),
         Test::Expression { text, terms: Ok(terms) } => {
-            let provider = Provider::new(&credential.issuer);
-            if let Some(why) = lint::unsupported(&provider, terms) {
+            if let Some(why) = lint::unsupported(&credential.issuer, terms) {
                 checks.push(rejected(text, &why));
             }
             checks.extend(terms.iter().map(|term| {
@@ -63,7 +62,11 @@ fn statement(credential: &Credential, job: &Job) -> StatementVerdict {
                     expected: vec![term.value.clone()],
                     actual: actual.as_deref().map_or(Json::Null, Json::from),
                     holds,
-                    note: if holds { None } else { actual.as_deref().and_then(|actual| note(&term.value, actual)) },
+                    note: if holds {
+                        lint::disputed_claim(&term.claim)
+                    } else {
+                        actual.as_deref().and_then(|actual| note(&term.value, actual))
+                    },
                 }
             }));
         }
