@@ -10,6 +10,8 @@ mod explain;
 mod expression;
 mod keys;
 mod lint;
+#[cfg(feature = "cel")]
+mod moment;
 mod principal;
 mod provider;
 mod resource;
@@ -23,7 +25,7 @@ use serde_json::Value as Json;
 
 use binding::Binding;
 use provider::Provider;
-use surroundings::{Surroundings, is_elsewhere};
+use surroundings::{Surroundings, is_elsewhere, with_policies};
 
 /// Workload identity pool providers.
 #[derive(Debug)]
@@ -44,8 +46,9 @@ impl TrustModel for GcpTrust {
 
     fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>> {
         let (mut found, mut bindings) = (Vec::new(), Vec::new());
-        let around = Surroundings::of(value);
-        walk_keys(value, &mut |keys, map| {
+        let value = with_policies(value);
+        let around = Surroundings::of(&value);
+        walk_keys(&value, &mut |keys, map| {
             let path = keys.join(".");
             if is_elsewhere(&path) {
                 return;

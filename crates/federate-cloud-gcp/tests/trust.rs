@@ -422,3 +422,49 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_attribute_that_is_no_text_keeps_every_token_out() {
+    let mapped = |text: &str| {
+        let mapping = json!({"google.subject": "assertion.sub", "attribute.one": text});
+        document(&with(provider(), json!({"attributeMapping": mapping})))
+            .evaluate(&job(&with(claims(), json!({"runner_id": 31, "groups": ["a"], "none": null}))))
+    };
+    for (text, fix) in [
+        ("assertion.runner_id", "map attribute.one as `string(assertion.runner_id)`"),
+        ("assertion.ref == 'main'", "map attribute.one as `string(assertion.ref == 'main')`"),
+        ("assertion.groups", "map attribute.one to one text"),
+    ] {
+        let verdict = mapped(text);
+        assert_eq!(verdict.stage.as_deref(), Some("mapping"), "{text}");
+        let note = verdict.statements[0].failed().next().and_then(|check| check.note.clone()).unwrap();
+        assert!(note.contains("must be of type STRING"), "{note}");
+        assert!(verdict.fix.as_ref().unwrap().starts_with(fix), "{:?}", verdict.fix);
+    }
+    for text in ["string(assertion.runner_id)", "assertion.environment", "assertion.none", "assertion.groups[0]"] {
+        assert!(mapped(text).is_allowed(), "{text}");
+    }
+}
+
+#[test]
+fn an_expression_with_names_that_cel_does_not_have_lets_nobody_in_and_is_reported() {
+    for (condition, told) in [
+        ("assertion.project_path.beginsWith('larkspur/')", "`beginsWith()`"),
+        ("assertion.ref.startWith('m') || true", "did you mean `startsWith()`?"),
+        ("['a'].exists(x, x == y) || true", "`y`"),
+        ("project_id == '7'", "`project_id`"),
+        ("environment('x') || assertion.project_id == '7'", "`environment()`"),
+    ] {
+        let document = document(&with(provider(), json!({"attributeCondition": condition})));
+        let found = document.lint();
+        let ids: Vec<&str> = found.iter().map(|finding| finding.id).collect();
+        assert!(ids.len() == 1 && ids[0] == "gcp-condition-unread" && found[0].message.contains(told), "{found:?}");
+        let verdict = document.evaluate(&job(&claims()));
+        assert_eq!(verdict.stage.as_deref(), Some("condition"), "{condition}");
+        assert!(!verdict.fix.unwrap().contains(&format!("({condition})")));
+    }
+    let mapping = json!({"google.subject": "assertion.sub", "attribute.branch": "assertion.ref.after('/')"});
+    let document = document(&with(provider(), json!({"attributeMapping": mapping})));
+    assert!(document.lint()[0].place.ends_with("attributeMapping.attribute.branch"));
+    assert_eq!(document.evaluate(&job(&claims())).stage.as_deref(), Some("mapping"));
+}

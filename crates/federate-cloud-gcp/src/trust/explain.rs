@@ -51,14 +51,27 @@ fn change(ends_at: &str, provider: &Provider, principal: &Principal, token: &Cla
                     shorter.map_or_else(String::new, |(_, path)| path)
                 )
             }
+            Some(_) if principal.misfit().is_some() => {
+                let (key, is_scalar) = principal.misfit().unwrap_or_default();
+                let text = provider.mapping.get(key).map_or("", |expression| expression.text.trim());
+                let made = if is_scalar { format!("as `string({text})`") } else { "to one text".to_owned() };
+                format!("map {key} {made}, or not at all")
+            }
             _ if provider.mapping.contains_key("google.subject") => {
                 "map google.subject to a claim that this token has".to_owned()
             }
             _ => "map google.subject: assertion.sub".to_owned(),
         },
         stage::CONDITION => {
-            let old = provider.condition.as_ref().map_or("false", |condition| condition.text.trim());
-            format!("let the attribute condition be `({old}) || ({})`", keys::condition(token))
+            let new = keys::condition(token);
+            match &provider.condition {
+                #[cfg(feature = "cel")]
+                Some(_) if provider.unread_condition().is_some() => format!("let the attribute condition be `{new}`"),
+                Some(condition) => {
+                    format!("let the attribute condition be `({}) || ({new})`", condition.text.trim())
+                }
+                None => format!("let the attribute condition be `{new}`"),
+            }
         }
         _ => {
             let member = member(provider, principal).unwrap_or_else(|| "the token's subject".to_owned());

@@ -28,4 +28,10 @@ impl Expression {
             tree: cel::parse(text)?,
         })
     }
+
+    /// Why it has no value for any token, where it names what there is not.
+    #[cfg(feature = "cel")]
+    pub(super) fn unread(&self, variables: &[&str]) -> Option<String> {
+        self.tree.unknown(variables).map(|fault| format!("{fault}, and Google takes no such expression"))
+    }
 }
