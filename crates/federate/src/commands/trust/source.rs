@@ -8,6 +8,7 @@ use federate_trust::TRUST_DOCUMENT;
 use serde_json::Value as Json;
 
 mod lines;
+mod repeated;
 mod yaml;
 
 use lines::Lines;
@@ -48,7 +49,13 @@ impl Source {
                     .with_cause(error.to_string())
                     .with_origin(format!("{name}:{}", error.line()))
             })?;
-            return Ok(Self { value, name, text, lines: OnceCell::new() });
+            return match repeated::key(&text) {
+                None => Ok(Self { value, name, text, lines: OnceCell::new() }),
+                Some((line, what)) => Err(Error::new(&TRUST_DOCUMENT, format!("{name}: {what}"))
+                    .with_cause("which of the two counts depends on who reads it")
+                    .with_origin(format!("{name}:{line}"))
+                    .with_help("leave one of them, or join what they say")),
+            };
         }
         match yaml::read(&text) {
             Ok((value, _)) if !is_yaml && !value.is_object() && !value.is_array() => {
