@@ -468,3 +468,39 @@ fn an_expression_with_names_that_cel_does_not_have_lets_nobody_in_and_is_reporte
     assert!(document.lint()[0].place.ends_with("attributeMapping.attribute.branch"));
     assert_eq!(document.evaluate(&job(&claims())).stage.as_deref(), Some("mapping"));
 }
+
+#[test]
+fn a_fix_for_somebody_elses_job_comes_with_a_warning() {
+    let warning = |changes: Json, claims: &Json| document(&with(provider(), changes)).evaluate(&job(claims)).warning;
+    let mapping = json!({"google.subject": "assertion.sub", "attribute.path": "assertion.project_path"});
+    let asked = |condition: &str| json!({"attributeMapping": mapping, "attributeCondition": condition});
+    let stranger = with(
+        claims(),
+        json!({"project_path": "quillon/api", "sub": "project_path:quillon/api:ref_type:branch:ref:main"}),
+    );
+    for condition in [
+        "attribute.path == 'larkspur/api'",
+        "assertion.project_path == 'larkspur/api' || assertion.project_path == 'larkspur/web'",
+        "assertion.project_path.matches('^larkspur/.*$')",
+        "google.subject.startsWith('project_path:larkspur/')",
+        "assertion.ref == 'main' && assertion.project_path.split('/')[0] == 'larkspur'",
+    ] {
+        let told = warning(asked(condition), &stranger).unwrap();
+        assert!(told.contains("`quillon`'s, the condition is for `larkspur`: that would let a stranger in"), "{told}");
+        let own = with(claims(), json!({"project_path": "larkspur/other", "ref": "other"}));
+        assert!(warning(asked(condition), &own).is_none_or(|told| !told.contains("stranger")), "{condition}");
+    }
+    for condition in ["assertion.project_path != 'larkspur/api' && false", "assertion.ref == 'other'"] {
+        assert_eq!(warning(asked(condition), &stranger), None, "{condition}");
+    }
+    let recycled = "assertion.project_path == 'larkspur/api' && assertion.project_id == '8'";
+    assert!(warning(asked(recycled), &claims()).unwrap().contains("project_id is 7, the condition is for 8"));
+
+    let pool = NAME.split_once("/providers/").unwrap().0;
+    for end in ["attribute.path/larkspur/api", "subject/project_path:larkspur/api:ref_type:branch:ref:main"] {
+        let scheme = if end.starts_with("subject") { "principal" } else { "principalSet" };
+        let member = format!("{scheme}://iam.googleapis.com/{pool}/{end}");
+        let told = warning(with(asked("true"), json!({"bindings": [member]})), &stranger).unwrap();
+        assert!(told.contains("the member is for `larkspur`"), "{told}");
+    }
+}

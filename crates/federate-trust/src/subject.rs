@@ -163,9 +163,36 @@ pub fn risk(provider: &Provider, subject: &str, known: &[String]) -> Option<Stri
     }
     let owners: Vec<&str> = known.iter().filter_map(|known| owner(known)).collect();
     let own = owner(subject)?;
-    (!owners.is_empty() && !owners.iter().any(|known| Glob::parse(known).matches(own))).then(|| {
-        format!("the token is `{own}`'s, the policy is for `{}`: that would let a stranger in", owners.join("`, `"))
-    })
+    if !owners.is_empty() && !owners.iter().any(|known| Glob::parse(known).matches(own)) {
+        return Some(format!(
+            "the token is `{own}`'s, the policy is for `{}`: that would let a stranger in",
+            owners.join("`, `")
+        ));
+    }
+    renamed(subject, own, known)
+}
+
+/// The same name with another id, or without the ids that are known of it.
+fn renamed(subject: &str, own: &str, known: &[String]) -> Option<String> {
+    let of_name = known.iter().filter(|known| owner(known).is_some_and(|known| Glob::parse(known).matches(own)));
+    let ids: Option<Vec<&str>> = of_name.map(|known| owner_id(known)).collect();
+    let ids = ids.filter(|ids| !ids.is_empty())?;
+    match owner_id(subject) {
+        Some(id) if ids.iter().any(|known| Glob::parse(known).matches(id)) => None,
+        Some(id) => Some(format!(
+            "`{own}` has the id {id}, the policy is for {}: somebody else has the name now, and that would let them in",
+            ids.join(", ")
+        )),
+        None => Some(format!(
+            "the policy tells `{own}` by an id, this subject by the name alone: that would let in whoever has the name next"
+        )),
+    }
+}
+
+/// The id behind the owner's name, in a GitHub subject that has one.
+fn owner_id(subject: &str) -> Option<&str> {
+    let rest = subject.strip_prefix("repo:")?;
+    rest[..rest.find('/')?].split_once('@').map(|(_, id)| id)
 }
 
 fn has_wildcard(text: &str) -> bool {

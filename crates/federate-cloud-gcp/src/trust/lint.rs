@@ -15,6 +15,8 @@ mod precedence;
 #[cfg(feature = "cel")]
 mod source;
 #[cfg(feature = "cel")]
+pub(super) mod stranger;
+#[cfg(feature = "cel")]
 mod way;
 
 use federate_trust::{Finding, Provider as Issuer, Severity};

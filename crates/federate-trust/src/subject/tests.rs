@@ -113,3 +113,29 @@ fn other_subjects() {
         assert_eq!(gaps(issuer, pattern), expected, "{pattern}");
     }
 }
+
+#[test]
+fn a_name_that_has_changed_hands_is_a_risk() {
+    let risk = |subject: &str, known: &str| risk(&Provider::new(GITHUB), subject, &[known.to_owned()]);
+    let (classic, own) = ("repo:acme/api:environment:a", "repo:acme@1/api@2:environment:a");
+    for (subject, known, expected) in [
+        (own, "repo:acme@1/web@3:*", None),
+        (own, "repo:acme@*/web@*:*", None),
+        (own, "repo:acme/web:*", None),
+        (classic, "repo:acme/web:*", None),
+        (own, "repo:acme@7/api@2:*", Some("somebody else has the name now")),
+        (classic, own, Some("by the name alone")),
+        (own, "repo:quillon@1/api@2:*", Some("stranger")),
+    ] {
+        let found = risk(subject, known);
+        assert!(
+            found
+                .as_deref()
+                .map(|found| expected.is_some_and(|text| found.contains(text)))
+                .unwrap_or(expected.is_none()),
+            "{subject} {known}: {found:?}"
+        );
+    }
+    let both = [classic.to_owned(), own.to_owned()];
+    assert_eq!(super::risk(&Provider::new(GITHUB), "repo:acme/api:ref:refs/heads/main", &both), None);
+}
