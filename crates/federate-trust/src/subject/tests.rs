@@ -87,12 +87,19 @@ fn gitlab_subjects() {
         ("project_path:g/p:ref_type:branch:*", vec![Gap::AnyBranch]),
         ("project_path:g/p:ref_type:tag:ref:v*", vec![Gap::Tags]),
         ("project_id:7:ref_type:branch:ref:main", vec![]),
+        ("project_path:g/p:ref_type:branch:ref:main:ref_protected:true", vec![]),
+        ("project_path:g/p:ref_type:branch:ref:*:ref_protected:true", vec![]),
+        ("project_path:g/p:ref_type:branch:ref:*:ref_protected:false", vec![Gap::AnyBranch]),
     ] {
         assert_eq!(gaps("gitlab.com", pattern), expected, "{pattern}");
     }
-    for pattern in
-        ["project_path:g/p", "project_path:g/p:environment:prod:*", "project_path:g/p:ref_type:mr:ref:1", "repo:g/p:*"]
-    {
+    for pattern in [
+        "project_path:g/p",
+        "project_path:g/p:environment:prod:*",
+        "project_path:g/p:ref_type:mr:ref:1",
+        "project_id:g/p:ref_type:branch:ref:main",
+        "repo:g/p:*",
+    ] {
         assert!(reach("gitlab.com", pattern).impossible.is_some(), "{pattern}");
     }
 }
