@@ -145,6 +145,7 @@ fn doubt(credential: &Credential, why: String, open: &BTreeSet<&'static str>) ->
     let open: Vec<_> = open.iter().map(|id| rule(id)).collect();
     finding.severity = open.iter().map(|rule| rule.severity).max().unwrap_or(Severity::Info);
     finding.message = format!("Entra may reject this expression: {why}");
+    finding.fix = "create it, and Entra says at once whether it takes it".to_owned();
     for rule in open {
         finding.message = format!("{}; where it does not ({}): {}", finding.message, rule.id, rule.message);
     }
