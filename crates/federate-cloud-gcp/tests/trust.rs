@@ -462,6 +462,9 @@ fn an_expression_with_names_that_cel_does_not_have_lets_nobody_in_and_is_reporte
         let verdict = document.evaluate(&job(&claims()));
         assert_eq!(verdict.stage.as_deref(), Some("condition"), "{condition}");
         assert!(!verdict.fix.unwrap().contains(&format!("({condition})")));
+        let grants = document.grants();
+        let is_never = |grant: &federate_trust::Grant| grant.never.is_some() && grant.findings == found;
+        assert!(!grants.is_empty() && grants.iter().all(is_never), "{grants:?}");
     }
     let mapping = json!({"google.subject": "assertion.sub", "attribute.branch": "assertion.ref.after('/')"});
     let document = document(&with(provider(), json!({"attributeMapping": mapping})));
