@@ -454,6 +454,7 @@ fn an_expression_with_names_that_cel_does_not_have_lets_nobody_in_and_is_reporte
         ("['a'].exists(x, x == y) || true", "`y`"),
         ("project_id == '7'", "`project_id`"),
         ("environment('x') || assertion.project_id == '7'", "`environment()`"),
+        ("assertion.project_path.replace('-', '_') == 'larkspur/api'", "`replace()` is not evaluated here"),
     ] {
         let document = document(&with(provider(), json!({"attributeCondition": condition})));
         let found = document.lint();
