@@ -123,6 +123,9 @@ fn what_entra_or_a_tool_cannot_say_is_an_error_that_says_so() {
     }
     let pattern = wanted(&[(Ci::GitLab, json!({"project": "g/p", "branch_pattern": "release/*"}))]);
     assert!(generate(&pattern, "bicep").unwrap_err().contains("managed identities have no flexible credentials"));
+    let mut elsewhere = pattern.clone();
+    elsewhere.entries[0].pattern.issuer = federate_core::Issuer::parse("https://git.example.com").unwrap();
+    assert!(intended(&elsewhere).unwrap_err().contains("takes no patterns for them"));
     let many: Vec<(Ci, Json)> =
         (0..21).map(|at| (Ci::GitLab, json!({"project": "g/p", "branch": format!("b{at}")}))).collect();
     assert!(intended(&wanted(&many)).unwrap_err().contains("21 credentials"));

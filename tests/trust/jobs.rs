@@ -23,7 +23,7 @@ impl Ci {
         match self {
             Self::GitHub => "https://token.actions.githubusercontent.com",
             Self::GitLab => "https://gitlab.com",
-            Self::SelfManaged => "https://gitlab.corp.test",
+            Self::SelfManaged => "https://gitlab.example.com",
         }
     }
 

@@ -104,6 +104,69 @@ fn what_az_graph_and_terraform_print() {
     assert_eq!(AzureTrust.documents(&json!({"issuer": 1, "subject": 2})).unwrap_err().len(), 3);
 }
 
+/// What is said to a token that is not let in: the fix, and the warning.
+fn advice(credential: Json, claims: Json) -> (String, Option<String>) {
+    let base = json!({"name": "fic", "issuer": GITHUB, "audiences": [AUDIENCE]});
+    let token = json!({"iss": GITHUB, "aud": AUDIENCE, "sub": MAIN, "repository_id": "2"});
+    let joined = |mut base: Json, more: Json| {
+        base.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        base
+    };
+    let verdict = document(&json!([joined(base, credential)])).evaluate(&job(&joined(token, claims)));
+    assert!(!verdict.is_allowed());
+    (verdict.fix.unwrap(), verdict.warning)
+}
+
+const GITHUB: &str = "https://token.actions.githubusercontent.com";
+const AUDIENCE: &str = "api://AzureADTokenExchange";
+const MAIN: &str = "repo:larkspur/api:ref:refs/heads/main";
+
+#[test]
+fn the_fix_is_small_and_warns_of_strangers() {
+    let expression = |text: String| json!({"claimsMatchingExpression": {"value": text}});
+    let by_id = || expression(format!("claims['sub'] eq '{MAIN}' and claims['repository_id'] eq '7'"));
+    let without_sub = expression("claims['repository_id'] eq '2'".to_owned());
+    let add = format!(
+        "add a federated identity credential: {}",
+        json!({"audiences": [AUDIENCE], "issuer": GITHUB, "name": "federate", "subject": MAIN})
+    );
+    for (credential, claims, fix, warning) in [
+        (
+            json!({"subject": format!("{MAIN} ")}),
+            json!({}),
+            format!("write the subject of credential fic as `{MAIN}`"),
+            None,
+        ),
+        (
+            json!({"subject": MAIN, "issuer": format!("{GITHUB}/")}),
+            json!({}),
+            format!("write the issuer of credential fic as `{GITHUB}`"),
+            None,
+        ),
+        (by_id(), json!({}), add.clone(), Some("somebody else may have the name now")),
+        (json!({"subject": "repo:larkspur@1/api@2:pull_request"}), json!({}), add.clone(), Some("by the name alone")),
+        (json!({"subject": "repo:quillon/api:pull_request"}), json!({}), add.clone(), Some("stranger")),
+        (
+            json!({"subject": "repo:larkspur/web:pull_request"}),
+            json!({"aud": "x"}),
+            format!("{add}, and let the job ask for a token with its audience"),
+            None,
+        ),
+        (
+            json!({"subject": "repo:larkspur/web:pull_request", "audiences": ["own"]}),
+            json!({"aud": "own"}),
+            add.replace(AUDIENCE, "own"),
+            None,
+        ),
+        (without_sub, json!({}), add.clone(), None),
+    ] {
+        let (found, told) = advice(credential, claims);
+        assert_eq!(found, fix);
+        assert_eq!(told.is_some(), warning.is_some(), "{fix}: {told:?}");
+        assert!(warning.is_none_or(|warning| told.as_ref().unwrap().contains(warning)), "{told:?}");
+    }
+}
+
 fn any_json() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
         Just(Json::Null),

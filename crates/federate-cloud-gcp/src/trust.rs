@@ -4,12 +4,15 @@
 mod binding;
 #[cfg(feature = "cel")]
 mod cel;
+#[cfg_attr(not(feature = "cel"), allow(dead_code, reason = "only conditions ask what a claim tells"))]
 mod claims;
 mod evaluate;
 mod explain;
 mod expression;
 mod keys;
 mod lint;
+#[cfg(feature = "cel")]
+mod moment;
 mod principal;
 mod provider;
 mod resource;
@@ -23,7 +26,7 @@ use serde_json::Value as Json;
 
 use binding::Binding;
 use provider::Provider;
-use surroundings::{Surroundings, is_elsewhere};
+use surroundings::{Surroundings, is_elsewhere, with_policies};
 
 /// Workload identity pool providers.
 #[derive(Debug)]
@@ -48,8 +51,9 @@ impl TrustModel for GcpTrust {
 
     fn documents(&self, value: &Json) -> Result<Vec<Located>, Vec<Error>> {
         let (mut found, mut bindings) = (Vec::new(), Vec::new());
-        let around = Surroundings::of(value);
-        walk_keys(value, &mut |keys, map| {
+        let value = with_policies(value);
+        let around = Surroundings::of(&value);
+        walk_keys(&value, &mut |keys, map| {
             let path = keys.join(".");
             if is_elsewhere(&path) {
                 return;

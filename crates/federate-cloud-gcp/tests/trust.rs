@@ -422,3 +422,89 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_attribute_that_is_no_text_keeps_every_token_out() {
+    let mapped = |text: &str| {
+        let mapping = json!({"google.subject": "assertion.sub", "attribute.one": text});
+        document(&with(provider(), json!({"attributeMapping": mapping})))
+            .evaluate(&job(&with(claims(), json!({"runner_id": 31, "groups": ["a"], "none": null}))))
+    };
+    for (text, fix) in [
+        ("assertion.runner_id", "map attribute.one as `string(assertion.runner_id)`"),
+        ("assertion.ref == 'main'", "map attribute.one as `string(assertion.ref == 'main')`"),
+        ("assertion.groups", "map attribute.one to one text"),
+    ] {
+        let verdict = mapped(text);
+        assert_eq!(verdict.stage.as_deref(), Some("mapping"), "{text}");
+        let note = verdict.statements[0].failed().next().and_then(|check| check.note.clone()).unwrap();
+        assert!(note.contains("must be of type STRING"), "{note}");
+        assert!(verdict.fix.as_ref().unwrap().starts_with(fix), "{:?}", verdict.fix);
+    }
+    for text in ["string(assertion.runner_id)", "assertion.environment", "assertion.none", "assertion.groups[0]"] {
+        assert!(mapped(text).is_allowed(), "{text}");
+    }
+}
+
+#[test]
+fn an_expression_with_names_that_cel_does_not_have_lets_nobody_in_and_is_reported() {
+    for (condition, told) in [
+        ("assertion.project_path.beginsWith('larkspur/')", "`beginsWith()`"),
+        ("assertion.ref.startWith('m') || true", "did you mean `startsWith()`?"),
+        ("['a'].exists(x, x == y) || true", "`y`"),
+        ("project_id == '7'", "`project_id`"),
+        ("environment('x') || assertion.project_id == '7'", "`environment()`"),
+        ("assertion.project_path.replace('-', '_') == 'larkspur/api'", "`replace()` is not evaluated here"),
+    ] {
+        let document = document(&with(provider(), json!({"attributeCondition": condition})));
+        let found = document.lint();
+        let ids: Vec<&str> = found.iter().map(|finding| finding.id).collect();
+        assert!(ids.len() == 1 && ids[0] == "gcp-condition-unread" && found[0].message.contains(told), "{found:?}");
+        let verdict = document.evaluate(&job(&claims()));
+        assert_eq!(verdict.stage.as_deref(), Some("condition"), "{condition}");
+        assert!(!verdict.fix.unwrap().contains(&format!("({condition})")));
+        let grants = document.grants();
+        let is_never = |grant: &federate_trust::Grant| grant.never.is_some() && grant.findings == found;
+        assert!(!grants.is_empty() && grants.iter().all(is_never), "{grants:?}");
+    }
+    let mapping = json!({"google.subject": "assertion.sub", "attribute.branch": "assertion.ref.after('/')"});
+    let document = document(&with(provider(), json!({"attributeMapping": mapping})));
+    assert!(document.lint()[0].place.ends_with("attributeMapping.attribute.branch"));
+    assert_eq!(document.evaluate(&job(&claims())).stage.as_deref(), Some("mapping"));
+}
+
+#[test]
+fn a_fix_for_somebody_elses_job_comes_with_a_warning() {
+    let warning = |changes: Json, claims: &Json| document(&with(provider(), changes)).evaluate(&job(claims)).warning;
+    let mapping = json!({"google.subject": "assertion.sub", "attribute.path": "assertion.project_path"});
+    let asked = |condition: &str| json!({"attributeMapping": mapping, "attributeCondition": condition});
+    let stranger = with(
+        claims(),
+        json!({"project_path": "quillon/api", "sub": "project_path:quillon/api:ref_type:branch:ref:main"}),
+    );
+    for condition in [
+        "attribute.path == 'larkspur/api'",
+        "assertion.project_path == 'larkspur/api' || assertion.project_path == 'larkspur/web'",
+        "assertion.project_path.matches('^larkspur/.*$')",
+        "google.subject.startsWith('project_path:larkspur/')",
+        "assertion.ref == 'main' && assertion.project_path.split('/')[0] == 'larkspur'",
+    ] {
+        let told = warning(asked(condition), &stranger).unwrap();
+        assert!(told.contains("`quillon`'s, the condition is for `larkspur`: that would let a stranger in"), "{told}");
+        let own = with(claims(), json!({"project_path": "larkspur/other", "ref": "other"}));
+        assert!(warning(asked(condition), &own).is_none_or(|told| !told.contains("stranger")), "{condition}");
+    }
+    for condition in ["assertion.project_path != 'larkspur/api' && false", "assertion.ref == 'other'"] {
+        assert_eq!(warning(asked(condition), &stranger), None, "{condition}");
+    }
+    let recycled = "assertion.project_path == 'larkspur/api' && assertion.project_id == '8'";
+    assert!(warning(asked(recycled), &claims()).unwrap().contains("project_id is 7, the condition is for 8"));
+
+    let pool = NAME.split_once("/providers/").unwrap().0;
+    for end in ["attribute.path/larkspur/api", "subject/project_path:larkspur/api:ref_type:branch:ref:main"] {
+        let scheme = if end.starts_with("subject") { "principal" } else { "principalSet" };
+        let member = format!("{scheme}://iam.googleapis.com/{pool}/{end}");
+        let told = warning(with(asked("true"), json!({"bindings": [member]})), &stranger).unwrap();
+        assert!(told.contains("the member is for `larkspur`"), "{told}");
+    }
+}

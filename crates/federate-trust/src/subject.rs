@@ -151,10 +151,10 @@ pub fn owner(subject: &str) -> Option<&str> {
     rest[..end].split('@').next()
 }
 
-/// The owner's id in a GitHub subject that has one (`repo:OWNER@ID/REPO@ID:…`).
+/// The owner's id, or its pattern, in a GitHub subject that has one (`repo:OWNER@ID/REPO@ID:…`).
 fn owner_id(subject: &str) -> Option<&str> {
     let (path, _) = subject.strip_prefix("repo:")?.split_once('/')?;
-    path.split_once('@').map(|(_, id)| id).filter(|id| is_id(id))
+    path.split_once('@').map(|(_, id)| id)
 }
 
 /// Why a configuration that asks for subjects like `known` should not simply be made to admit this subject too;
@@ -170,19 +170,35 @@ pub fn risk(provider: &Provider, subject: &str, known: &[String]) -> Option<Stri
     }
     let owners: Vec<&str> = known.iter().filter_map(|known| owner(known)).collect();
     let own = owner(subject)?;
-    let ids: Vec<&str> =
-        known.iter().filter(|known| owner(known) == Some(own)).filter_map(|known| owner_id(known)).collect();
-    if let Some(id) = owner_id(subject).filter(|id| !ids.is_empty() && !ids.contains(id)) {
+    if !owners.is_empty() && !owners.iter().any(|known| is_named(known, own)) {
         return Some(format!(
-            "`{own}` has the id {id}, and the policy is for {}: the name has changed hands, and that would let a stranger in",
-            ids.join(", ")
+            "the token is `{own}`'s, the policy is for `{}`: that would let a stranger in",
+            owners.join("`, `")
         ));
     }
-    // Names that differ in case only are one and the same.
-    let is_own = |known: &&str| Glob::parse(&known.to_lowercase()).matches(&own.to_lowercase());
-    (!owners.is_empty() && !owners.iter().any(is_own)).then(|| {
-        format!("the token is `{own}`'s, the policy is for `{}`: that would let a stranger in", owners.join("`, `"))
-    })
+    renamed(subject, own, known)
+}
+
+/// Owners whose names differ in case only are one and the same.
+fn is_named(pattern: &str, name: &str) -> bool {
+    Glob::parse(&pattern.to_lowercase()).matches(&name.to_lowercase())
+}
+
+/// The same name with another id, or without the ids that are known of it.
+fn renamed(subject: &str, own: &str, known: &[String]) -> Option<String> {
+    let of_name = known.iter().filter(|known| owner(known).is_some_and(|known| is_named(known, own)));
+    let ids: Option<Vec<&str>> = of_name.map(|known| owner_id(known)).collect();
+    let ids = ids.filter(|ids| !ids.is_empty())?;
+    match owner_id(subject) {
+        Some(id) if ids.iter().any(|known| Glob::parse(known).matches(id)) => None,
+        Some(id) => Some(format!(
+            "`{own}` has the id {id}, the policy is for {}: somebody else has the name now, and that would let them in",
+            ids.join(", ")
+        )),
+        None => Some(format!(
+            "the policy tells `{own}` by an id, this subject by the name alone: that would let in whoever has the name next"
+        )),
+    }
 }
 
 fn has_wildcard(text: &str) -> bool {

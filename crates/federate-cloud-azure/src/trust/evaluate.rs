@@ -50,8 +50,7 @@ fn statement(credential: &Credential, job: &Job) -> StatementVerdict {
         }
         Test::Expression { text, terms: Err(why) } => checks.push(rejected(text, why)),
         Test::Expression { text, terms: Ok(terms) } => {
-            let provider = Provider::new(&credential.issuer);
-            if let Some(why) = lint::unsupported(&provider, terms) {
+            if let Some(why) = lint::unsupported(&credential.issuer, terms) {
                 checks.push(rejected(text, &why));
             }
             checks.extend(terms.iter().map(|term| {
@@ -63,7 +62,11 @@ fn statement(credential: &Credential, job: &Job) -> StatementVerdict {
                     expected: vec![term.value.clone()],
                     actual: actual.as_deref().map_or(Json::Null, Json::from),
                     holds,
-                    note: if holds { None } else { actual.as_deref().and_then(|actual| note(&term.value, actual)) },
+                    note: if holds {
+                        lint::disputed_claim(&term.claim)
+                    } else {
+                        actual.as_deref().and_then(|actual| note(&term.value, actual))
+                    },
                 }
             }));
         }
@@ -91,6 +94,9 @@ fn rejected(text: &str, why: &str) -> Check {
 fn note(expected: &str, actual: &str) -> Option<String> {
     if expected.to_lowercase() == actual.to_lowercase() {
         return Some("only upper and lower case differ, and they count".to_owned());
+    }
+    if expected.trim() == actual.trim() {
+        return Some("only a space before or behind it differs, and it counts".to_owned());
     }
     if immutable_form(actual).is_some_and(|classic| classic == expected) {
         return Some(
@@ -121,11 +127,20 @@ fn code(statements: &[StatementVerdict]) -> &'static str {
 
 /// Does the subject differ in nothing but upper and lower case?
 fn only_case(one: &&StatementVerdict) -> bool {
+    differs_in(one, str::to_lowercase)
+}
+
+/// Or in a space before or behind it?
+fn nearly(one: &&StatementVerdict) -> bool {
+    differs_in(one, |text| text.trim().to_lowercase())
+}
+
+fn differs_in(one: &StatementVerdict, folded: impl Fn(&str) -> String) -> bool {
     let mut failed = one.failed().filter(|check| check.key == "subject").peekable();
     failed.peek().is_some()
         && failed.all(|check| {
-            let actual = check.actual_text().to_lowercase();
-            check.expected.iter().any(|expected| expected.to_lowercase() == actual)
+            let actual = folded(&check.actual_text());
+            check.expected.iter().any(|expected| folded(expected) == actual)
         })
 }
 
@@ -151,11 +166,20 @@ fn add_fix(verdict: &mut Verdict, job: &Job) {
         ));
         return;
     }
-    verdict.fix = Some(match fails_alone("subject").filter(only_case) {
+    if let Some(nearest) = fails_alone("issuer").filter(|nearest| nearest.checks[0].note.is_some()) {
+        verdict.fix = Some(format!("write the issuer of {} as `{issuer}`", nearest.name));
+        return;
+    }
+    verdict.fix = Some(match fails_alone("subject").filter(nearly) {
         Some(nearest) => format!("write the subject of {} as `{subject}`", nearest.name),
         None => {
-            let credential = json!({ "name": "federate", "issuer": issuer, "subject": subject, "audiences": ["api://AzureADTokenExchange"] });
-            format!("add a federated identity credential: {credential}")
+            let of_issuer = nearest.filter(|nearest| nearest.checks[0].holds);
+            let audiences = of_issuer.map_or_else(|| vec![AUDIENCE.to_owned()], |one| one.checks[1].expected.clone());
+            let credential =
+                json!({ "name": "federate", "issuer": issuer, "subject": subject, "audiences": audiences });
+            let fix = format!("add a federated identity credential: {credential}");
+            let has_audience = job.claims.audiences().iter().any(|audience| audiences.contains(audience));
+            if has_audience { fix } else { format!("{fix}, and let the job ask for a token with its audience") }
         }
     });
     let of_issuer = verdict.statements.iter().filter(|one| one.checks[0].holds);
@@ -166,6 +190,22 @@ fn add_fix(verdict: &mut Verdict, job: &Job) {
     verdict.warning = if nearest.is_none_or(|nearest| distance(nearest) >= 100) {
         Some("no credential is for this issuer at all; make sure that it is yours".to_owned())
     } else {
-        risk(&Provider::new(issuer), subject, &subjects)
+        nearest.and_then(recycled).or_else(|| risk(&Provider::new(issuer), subject, &subjects))
     };
+}
+
+/// What Entra's credentials are for, unless one says otherwise.
+const AUDIENCE: &str = "api://AzureADTokenExchange";
+
+/// The subject fits, and an id does not: a repository or owner of the same name, and another one.
+fn recycled(nearest: &StatementVerdict) -> Option<String> {
+    let fits = nearest.checks.iter().any(|check| check.key == "claims['sub']" && check.holds);
+    let other =
+        nearest.failed().find(|check| check.operator == "eq" && check.key.ends_with("_id']")).filter(|_| fits)?;
+    Some(format!(
+        "{} is {}, the credential is for {}: somebody else may have the name now, and that would let them in",
+        other.key,
+        other.actual_text(),
+        other.expected.join(", ")
+    ))
 }

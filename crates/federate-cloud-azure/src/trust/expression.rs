@@ -48,24 +48,23 @@ pub(super) fn parse(text: &str) -> Result<Vec<Term>, String> {
     loop {
         let (term, behind) = term(rest)?;
         terms.push(term);
-        rest = behind.trim_start();
-        if rest.is_empty() {
+        if behind.is_empty() {
             return Ok(terms);
         }
-        let (word, behind) = word(rest);
+        let (word, _) = word(behind.trim_start());
         if word != "and" {
             return Err(format!("`{word}`: terms are joined by `and`, and there is nothing else to join them by"));
         }
-        rest = behind.trim_start();
+        rest = spaced(behind, "and")?;
     }
 }
 
 fn term(text: &str) -> Result<(Term, &str), String> {
     let shape = "a term is claims['NAME'] eq 'VALUE' or claims['NAME'] matches 'PATTERN'";
     let rest = text.strip_prefix("claims[").ok_or_else(|| format!("{shape}; this begins with `{}`", word(text).0))?;
-    let (claim, rest) = quoted(rest.trim_start())?;
-    let rest = rest.trim_start().strip_prefix(']').ok_or_else(|| format!("{shape}; a ] is missing"))?;
-    let (name, rest) = word(rest.trim_start());
+    let (claim, rest) = quoted(rest)?;
+    let rest = rest.strip_prefix(']').ok_or_else(|| format!("{shape}; a ] is missing"))?;
+    let (name, _) = word(rest.trim_start());
     let operator = match name {
         "eq" => Operator::Eq,
         "matches" => Operator::Matches,
@@ -74,8 +73,16 @@ fn term(text: &str) -> Result<(Term, &str), String> {
             return Err(format!("there is no operator `{other}`: eq and matches are all{}", near.unwrap_or_default()));
         }
     };
-    let (value, rest) = quoted(rest.trim_start())?;
+    let (value, rest) = quoted(spaced(rest, name)?)?;
     Ok((Term { claim, operator, value }, rest))
+}
+
+/// What stands behind the word, which is "separated from the claim lookup and comparand by a single space".
+fn spaced<'a>(text: &'a str, word: &str) -> Result<&'a str, String> {
+    let behind = text.strip_prefix(' ').and_then(|text| text.strip_prefix(word));
+    let behind = behind.and_then(|text| if text.is_empty() { Some(text) } else { text.strip_prefix(' ') });
+    let behind = behind.filter(|text| !text.starts_with(char::is_whitespace));
+    behind.ok_or_else(|| format!("one space stands on either side of `{word}`, and no more"))
 }
 
 fn word(text: &str) -> (&str, &str) {
@@ -109,7 +116,7 @@ mod tests {
 
     #[test]
     fn expressions_are_read() {
-        let terms = parse("claims['sub'] matches 'repo:o/r:*'  and claims['repository_id'] eq '7'").unwrap();
+        let terms = parse("claims['sub'] matches 'repo:o/r:*' and claims['repository_id'] eq '7'").unwrap();
         assert_eq!(terms.len(), 2);
         assert!(terms[0].holds("repo:o/r:pull_request") && !terms[1].holds("8"));
         assert_eq!(parse("claims['sub'] eq 'it''s'").unwrap()[0].value, "it's");
@@ -127,6 +134,13 @@ mod tests {
             ("", "a term is"),
             ("claims['sub' eq 'a'", "]"),
             ("claims['sub'] match 'a'", "matches"),
+            ("claims['sub']  eq 'a'", "one space"),
+            ("claims['sub'] eq  'a'", "one space"),
+            ("claims['sub']\teq 'a'", "one space"),
+            ("claims['sub'] eq 'a'  and claims['sub'] eq 'a'", "one space"),
+            ("claims['sub'] eq 'a'and claims['sub'] eq 'a'", "one space"),
+            ("claims['sub'] eq 'a'\nand claims['sub'] eq 'a'", "one space"),
+            ("claims[ 'sub'] eq 'a'", "single quotes"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");

@@ -4,7 +4,7 @@ use federate_trust::{Finding, Grant, Pin, Provider};
 
 use super::credential::{Credential, Test};
 use super::expression::Operator;
-use super::lint::lint;
+use super::lint::{is_disputed, lint};
 
 /// Findings that say that a credential lets nobody in.
 const DEAD: [&str; 5] =
@@ -36,7 +36,8 @@ fn grant(credential: &Credential, findings: &[Finding]) -> Grant {
     let label = credential.label();
     let mut grant = Grant::new(&provider, subject, pins, label.clone());
     grant.findings = findings.iter().filter(|finding| finding.place == label).cloned().collect();
-    if let Some(dead) = grant.findings.iter().find(|finding| DEAD.contains(&finding.id)) {
+    let may_match = is_disputed(credential);
+    if let Some(dead) = grant.findings.iter().find(|finding| DEAD.contains(&finding.id) && !may_match) {
         grant.never = Some(dead.message.clone());
     }
     grant

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use federate_trust::{Family, Finding, Gap, Provider, Reach, analyse, can_be_iss, immutable_form};
+use federate_trust::{Family, Finding, Gap, Provider, Reach, Severity, analyse, can_be_iss, immutable_form};
 
 use super::catalogue::rule;
 use super::credential::{Credential, Test};
@@ -24,12 +24,15 @@ pub(super) fn lint(credentials: &[Credential]) -> Vec<Finding> {
             if has_immutable_twin(credential, credentials) {
                 ids.insert("az-dangling-classic");
             }
+            if let Some(why) = disputed(credential) {
+                findings.push(doubt(credential, why, &std::mem::take(&mut ids)));
+            }
         }
         findings.extend(ids.into_iter().map(|id| {
             let mut finding = Finding::new(rule(id), credential.label()).at(credential.path_of(id));
             let why = match &credential.test {
                 Test::Expression { terms: Err(why), .. } => Some(why.clone()),
-                Test::Expression { terms: Ok(terms), .. } => unsupported(&Provider::new(&credential.issuer), terms),
+                Test::Expression { terms: Ok(terms), .. } => unsupported(&credential.issuer, terms),
                 Test::Subject(_) => None,
             };
             if let (Some(why), "az-flex-invalid") = (why, id) {
@@ -66,7 +69,7 @@ fn broken(credential: &Credential, ids: &mut BTreeSet<&'static str>) -> bool {
             ids.insert("az-subject-never-matches");
         }
         Test::Subject(_) => return true,
-        Test::Expression { terms: Ok(terms), .. } if is_accepted(&provider, terms) => {
+        Test::Expression { terms: Ok(terms), .. } if unsupported(&credential.issuer, terms).is_none() => {
             let Some(reach) = subject_reach(&provider, terms) else { return true };
             if reach.impossible.is_none() {
                 return true;
@@ -80,25 +83,73 @@ fn broken(credential: &Credential, ids: &mut BTreeSet<&'static str>) -> bool {
     false
 }
 
-/// The claims that an expression may test: all of them for GitHub, where ids must be there, else the subject alone.
-fn is_accepted(provider: &Provider, terms: &[Term]) -> bool {
-    unsupported(provider, terms).is_none() && terms.iter().any(|term| term.claim == "sub")
+/// The claims that an expression can test in tokens of this issuer; `None` where Entra takes no expression for it.
+/// <https://learn.microsoft.com/entra/workload-id/workload-identities-flexible-federated-identity-credentials>
+pub(super) fn testable(issuer: &str) -> Option<&'static [&'static str]> {
+    match issuer {
+        "https://token.actions.githubusercontent.com" => {
+            Some(&["sub", "job_workflow_ref", "repository_id", "repository_owner_id"])
+        }
+        "https://app.terraform.io" | "https://app.eu.terraform.io" => Some(&["sub"]),
+        "https://gitlab.com" => Some(&GITLAB),
+        _ => {
+            let name = issuer.strip_prefix("https://gitlab.")?;
+            let name = name.strip_suffix(".com").or_else(|| name.strip_suffix(".ca"))?;
+            (!name.is_empty() && !name.contains(['/', ':'])).then_some(&GITLAB)
+        }
+    }
 }
 
-/// The first term that Entra knows nothing to do with, and why.
-pub(super) fn unsupported(provider: &Provider, terms: &[Term]) -> Option<String> {
-    let claims: &[&str] = match provider.family() {
-        Family::GitHub => &["sub", "job_workflow_ref", "repository_id", "repository_owner_id"],
-        Family::GitLab | Family::Terraform => &["sub"],
-        _ => return Some("only GitHub, GitLab and HCP Terraform can be tested by an expression".to_owned()),
+const GITLAB: [&str; 4] = ["sub", "project_id", "namespace_id", "user_id"];
+
+/// Why Entra does not take these terms.
+pub(super) fn unsupported(issuer: &str, terms: &[Term]) -> Option<String> {
+    let Some(claims) = testable(issuer) else {
+        return Some("only tokens of https://token.actions.githubusercontent.com, https://gitlab.com, https://gitlab.NAME.com, https://gitlab.NAME.ca, https://app.terraform.io and https://app.eu.terraform.io can be tested by an expression".to_owned());
     };
-    terms.iter().find_map(|term| {
+    let of_term = terms.iter().find_map(|term| {
         if !claims.contains(&term.claim.as_str()) {
             return Some(format!("of this issuer, {} can be tested, not `{}`", claims.join(", "), term.claim));
         }
-        let is_id = term.claim.ends_with("_id");
-        (is_id && term.operator != Operator::Eq).then(|| format!("`{}` can be tested by eq only", term.claim))
+        (is_id(term) && term.operator != Operator::Eq).then(|| format!("`{}` can be tested by eq only", term.claim))
+    });
+    of_term.or_else(|| (!terms.iter().any(|term| term.claim == "sub")).then(|| "it has to test `sub`".to_owned()))
+}
+
+fn is_id(term: &Term) -> bool {
+    term.claim.ends_with("_id")
+}
+
+/// Why Entra may not take an expression that tests this claim. For GitLab, Microsoft's page on mutable subjects (July
+/// 2026) wants one of the ids, that on flexible credentials had none in August and `project_id` in September.
+pub(super) fn disputed_claim(claim: &str) -> Option<String> {
+    GITLAB[1..].contains(&claim).then(|| {
+        format!("Microsoft's pages of 2026 do not agree on whether `{claim}` can be tested in tokens of GitLab")
     })
+}
+
+/// May Entra reject this credential, or not?
+pub(super) fn is_disputed(credential: &Credential) -> bool {
+    disputed(credential).is_some() && broken(credential, &mut BTreeSet::new())
+}
+
+fn disputed(credential: &Credential) -> Option<String> {
+    let Test::Expression { terms: Ok(terms), .. } = &credential.test else { return None };
+    terms.iter().find_map(|term| disputed_claim(&term.claim))
+}
+
+/// What may be rejected says so, and what it leaves open where it is not.
+fn doubt(credential: &Credential, why: String, open: &BTreeSet<&'static str>) -> Finding {
+    let mut finding =
+        Finding::new(rule("az-flex-invalid"), credential.label()).at(credential.path_of("az-flex-invalid"));
+    let open: Vec<_> = open.iter().map(|id| rule(id)).collect();
+    finding.severity = open.iter().map(|rule| rule.severity).max().unwrap_or(Severity::Info);
+    finding.message = format!("Entra may reject this expression: {why}");
+    finding.fix = "create it, and Entra says at once whether it takes it".to_owned();
+    for rule in open {
+        finding.message = format!("{}; where it does not ({}): {}", finding.message, rule.id, rule.message);
+    }
+    finding
 }
 
 /// A classic subject, in which `?` is no wildcard.
@@ -131,7 +182,8 @@ fn open(credential: &Credential, ids: &mut BTreeSet<&'static str>) {
         Test::Expression { .. } => return,
     };
     let pins = |claim: &str| terms.iter().any(|term| term.claim == claim && term.operator == Operator::Eq);
-    let (by_repository, by_owner) = (pins("repository_id"), pins("repository_owner_id"));
+    let by_repository = pins("repository_id") || pins("project_id");
+    let by_owner = pins("repository_owner_id") || pins("namespace_id");
     if provider.family() == Family::GitHub && !terms.is_empty() && !by_repository && !by_owner {
         ids.insert("az-flex-missing-immutable-id");
     }

@@ -4,6 +4,7 @@ use federate_trust::{Ask, Way};
 
 use super::credential::{Credential, Test};
 use super::expression::{Operator, Term};
+use super::lint::unsupported;
 
 /// All ways in: one for every credential and audience. What Entra rejects lets nobody in.
 pub(super) fn ways(credentials: &[Credential]) -> Vec<Way> {
@@ -11,8 +12,10 @@ pub(super) fn ways(credentials: &[Credential]) -> Vec<Way> {
     for credential in credentials {
         let asks: Vec<(String, Ask)> = match &credential.test {
             Test::Subject(subject) => vec![("sub".to_owned(), Ask::Is(subject.clone()))],
-            Test::Expression { terms: Ok(terms), .. } => terms.iter().map(ask).collect(),
-            Test::Expression { terms: Err(_), .. } => continue,
+            Test::Expression { terms: Ok(terms), .. } if unsupported(&credential.issuer, terms).is_none() => {
+                terms.iter().map(ask).collect()
+            }
+            Test::Expression { .. } => continue,
         };
         for audience in &credential.audiences {
             let mut asks = asks.clone();

@@ -5,7 +5,7 @@ use federate_core::PrincipalLabel;
 use serde_json::{Map, Value as Json};
 
 use super::resource;
-use super::surroundings::{Surroundings, UNKNOWN, is_unknown};
+use super::surroundings::{POLICY, Surroundings, UNKNOWN, is_unknown};
 
 /// A pool, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,10 +77,10 @@ impl Binding {
             let unknown = around.unknown(path);
             let is_unknown = |key: &str| unknown.is_some_and(|unknown| is_unknown(unknown.get(key)));
             if is_unknown("members") || is_unknown("member") {
-                let (member, chooses) = (format!("({UNKNOWN})"), Selector::Unknown);
-                let path = keys.to_vec();
-                members.push(Self { member, pool: None, chooses, role: None, on: None, condition: None, path });
+                members.push(Self::not_known(keys));
             }
+        } else if around.unknown(path).is_some_and(|unknown| is_unknown(unknown.get(POLICY))) {
+            members.push(Self::not_known(keys));
         }
         if members.is_empty() {
             return members;
@@ -93,6 +93,12 @@ impl Binding {
             member.condition.clone_from(&condition);
         }
         members
+    }
+
+    /// A member that a plan does not know yet.
+    fn not_known(keys: &[String]) -> Self {
+        let (member, path) = (format!("({UNKNOWN})"), keys.to_vec());
+        Self { member, pool: None, chooses: Selector::Unknown, role: None, on: None, condition: None, path }
     }
 
     /// Reads a member.

@@ -106,19 +106,35 @@ impl Expr {
             }
             return;
         }
+        self.parts().into_iter().for_each(|part| part.collect_paths(all));
+    }
+
+    /// What it is put together from; of a macro, what was written.
+    fn parts(&self) -> Vec<&Self> {
         match self {
-            Self::Literal(_) | Self::Name(_) => {}
-            Self::Field { of, .. } => of.collect_paths(all),
-            Self::Call { target, arguments, .. } => {
-                target.iter().for_each(|target| target.collect_paths(all));
-                arguments.iter().for_each(|argument| argument.collect_paths(all));
+            Self::Literal(_) | Self::Name(_) => Vec::new(),
+            Self::Field { of, .. } => vec![of],
+            Self::Call { target, arguments, .. } => target.as_deref().into_iter().chain(arguments).collect(),
+            Self::List(entries) => entries.iter().collect(),
+            Self::Map(entries) => entries.iter().flat_map(|(key, value)| [key, value]).collect(),
+            Self::Fold(fold) => vec![&fold.range, &fold.step],
+        }
+    }
+
+    /// Why it has no value for any token: the first function or variable in it that there is not.
+    pub(super) fn unknown(&self, variables: &[&str]) -> Option<Fault> {
+        match self {
+            Self::Name(name) if !variables.contains(&name.trim_start_matches('.')) => {
+                Some(Fault::Unknown(name.clone()))
             }
-            Self::List(entries) => entries.iter().for_each(|entry| entry.collect_paths(all)),
-            Self::Map(entries) => entries.iter().for_each(|(key, value)| {
-                key.collect_paths(all);
-                value.collect_paths(all);
-            }),
-            Self::Fold(fold) => [&fold.range, &fold.step].into_iter().for_each(|part| part.collect_paths(all)),
+            Self::Call { name, target, .. } if !functions::is_known(name, target.is_some()) => {
+                Some(Fault::Unknown(format!("{name}()")))
+            }
+            Self::Fold(fold) => {
+                let inner = [variables, &[&fold.item, &fold.result_name]].concat();
+                fold.range.unknown(variables).or_else(|| fold.step.unknown(&inner))
+            }
+            _ => self.parts().into_iter().find_map(|part| part.unknown(variables)),
         }
     }
 

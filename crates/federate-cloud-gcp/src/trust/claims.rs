@@ -164,7 +164,8 @@ pub(super) fn is_text(family: Family, claim: &str) -> bool {
     }
     match family {
         Family::GitHub | Family::GitLab => {
-            !["aud", "exp", "iat", "nbf", "auth_time", "groups_direct", "user_identities"].contains(&claim)
+            !["aud", "exp", "iat", "nbf", "auth_time", "groups_direct", "user_identities", "runner_id", "job_config"]
+                .contains(&claim)
         }
         Family::Terraform => claim.starts_with("terraform_"),
         Family::Buildkite => {

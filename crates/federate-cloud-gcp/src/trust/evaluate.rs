@@ -3,6 +3,8 @@
 //! Google looks at the issuer, the audience, the mapping and the condition in turn; what the token became in the pool
 //! is then held against the bindings. The stage at which it ends is part of the answer.
 
+use std::time::SystemTime;
+
 use federate_trust::{Check, Decision, Effect, Glob, Job, StatementVerdict, Verdict};
 use serde_json::Value as Json;
 
@@ -61,7 +63,7 @@ pub(super) fn evaluate(provider: &Provider, job: &Job) -> Verdict {
         (stage::MAPPING, mapping(provider, &principal)),
     ];
     stages.extend(conditions(provider, &principal, job).into_iter().map(|check| (stage::CONDITION, Some(check))));
-    stages.push((stage::BINDING, binding(provider, &principal)));
+    stages.push((stage::BINDING, binding(provider, &principal, job.now)));
     let checks: Vec<(&str, Check)> =
         stages.into_iter().filter_map(|(stage, check)| check.map(|check| (stage, check))).collect();
     let mut fails: Vec<&str> = checks.iter().filter(|(_, check)| !check.holds).map(|(stage, _)| *stage).collect();
@@ -171,6 +173,16 @@ fn conditions(provider: &Provider, principal: &Principal, job: &Job) -> Vec<Chec
 fn evaluated(provider: &Provider, principal: &Principal, job: &Job) -> Vec<Check> {
     use super::cel::operator;
     let (Some(condition), Some(scope)) = (&provider.condition, &principal.scope) else { return Vec::new() };
+    if let Some(unread) = provider.unread_condition() {
+        return vec![Check {
+            key: part::CONDITION.to_owned(),
+            operator: "is".to_owned(),
+            expected: vec![condition.text.clone()],
+            actual: Json::Null,
+            holds: false,
+            note: Some(unread),
+        }];
+    }
     // All of a chain of && have to be true, whatever errors the others have.
     let parts = condition.tree.chain(operator::AND);
     parts.into_iter().map(|part| explain::check(part, scope, principal, job)).collect()
@@ -189,11 +201,26 @@ fn evaluated(provider: &Provider, _principal: &Principal, _job: &Job) -> Vec<Che
     provider.condition.iter().map(unread).collect()
 }
 
-/// Whoever a member names may act. A member with an IAM condition counts as if it held, and that is said.
-fn binding(provider: &Provider, principal: &Principal) -> Option<Check> {
+/// Does the IAM condition of a binding hold? `None` where nobody can say.
+#[cfg(feature = "cel")]
+use super::moment::holds;
+
+#[cfg(not(feature = "cel"))]
+fn holds(_condition: &str, _now: SystemTime) -> Option<bool> {
+    None
+}
+
+/// Whoever a member names may act. Where a binding's IAM condition asks for more than the moment, the member counts as if
+/// it held, and that is said.
+fn binding(provider: &Provider, principal: &Principal, now: SystemTime) -> Option<Check> {
     let bindings = provider.bindings.as_ref()?;
     let ours: Vec<_> = provider.members().collect();
-    let chosen: Vec<_> = ours.iter().filter(|binding| principal.is_chosen(&binding.chooses)).collect();
+    let named = ours.iter().filter(|binding| principal.is_chosen(&binding.chooses));
+    let judged = named.map(|binding| binding.condition.as_deref().map(|condition| (condition, holds(condition, now))));
+    let (past, chosen): (Vec<_>, Vec<_>) = judged.partition(|condition| matches!(condition, Some((_, Some(false)))));
+    let past = past.into_iter().flatten().next();
+    let past =
+        past.map(|(condition, _)| format!("the binding's IAM condition does not hold at this time: {condition}"));
     let broken = ours.iter().find_map(|binding| match binding.chooses {
         Selector::Nobody(why) => Some(why.to_owned()),
         _ => None,
@@ -204,7 +231,8 @@ fn binding(provider: &Provider, principal: &Principal) -> Option<Check> {
     });
     let elsewhere = ours.is_empty().then(|| "no member is of this provider's pool".to_owned());
     let unknown = is_unknown(provider, stage::BINDING).then(|| format!("a member is {UNKNOWN}"));
-    let conditions: Vec<&str> = chosen.iter().filter_map(|binding| binding.condition.as_deref()).collect();
+    let unjudged = chosen.iter().flatten().filter(|(_, holds)| holds.is_none());
+    let conditions: Vec<&str> = unjudged.map(|(condition, _)| *condition).collect();
     let is_conditional = !chosen.is_empty() && conditions.len() == chosen.len();
     let conditional = is_conditional.then(|| {
         format!("only where the binding's IAM condition holds, which was not evaluated: {}", conditions.join(" or "))
@@ -215,6 +243,6 @@ fn binding(provider: &Provider, principal: &Principal) -> Option<Check> {
         expected: bindings.iter().map(|binding| binding.member.clone()).collect(),
         actual: Check::actual_of(Some(&principal.names())),
         holds: !chosen.is_empty(),
-        note: if chosen.is_empty() { unknown.or(broken).or(unmapped).or(elsewhere) } else { conditional },
+        note: if chosen.is_empty() { past.or(unknown).or(broken).or(unmapped).or(elsewhere) } else { conditional },
     })
 }

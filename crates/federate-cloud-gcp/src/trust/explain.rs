@@ -1,9 +1,8 @@
 //! Why a condition does not hold, and the smallest change that would let the token in.
 
 use federate_core::Claims;
-use federate_trust::{Check, Job, Provider as Issuer, Verdict};
+use federate_trust::{Job, Verdict};
 
-use super::claims;
 use super::evaluate::{is_unknown, stage};
 use super::keys;
 use super::principal::{LONGEST_SUBJECT, Principal};
@@ -24,8 +23,7 @@ pub(super) fn add_fix(verdict: &mut Verdict, fails: &[&str], provider: &Provider
     }
     let changes: Vec<String> = fails.iter().map(|stage| change(stage, provider, principal, &job.claims)).collect();
     verdict.fix = Some(changes.join("; "));
-    let failed: Vec<&Check> = verdict.statements.iter().flat_map(|statement| statement.failed()).collect();
-    verdict.warning = fails.iter().find_map(|stage| warning(stage, provider, &failed, &job.claims));
+    verdict.warning = fails.iter().find_map(|stage| warning(stage, provider, &job.claims));
 }
 
 fn change(ends_at: &str, provider: &Provider, principal: &Principal, token: &Claims) -> String {
@@ -51,14 +49,27 @@ fn change(ends_at: &str, provider: &Provider, principal: &Principal, token: &Cla
                     shorter.map_or_else(String::new, |(_, path)| path)
                 )
             }
+            Some(_) if principal.misfit().is_some() => {
+                let (key, is_scalar) = principal.misfit().unwrap_or_default();
+                let text = provider.mapping.get(key).map_or("", |expression| expression.text.trim());
+                let made = if is_scalar { format!("as `string({text})`") } else { "to one text".to_owned() };
+                format!("map {key} {made}, or not at all")
+            }
             _ if provider.mapping.contains_key("google.subject") => {
                 "map google.subject to a claim that this token has".to_owned()
             }
             _ => "map google.subject: assertion.sub".to_owned(),
         },
         stage::CONDITION => {
-            let old = provider.condition.as_ref().map_or("false", |condition| condition.text.trim());
-            format!("let the attribute condition be `({old}) || ({})`", keys::condition(token))
+            let new = keys::condition(token);
+            match &provider.condition {
+                #[cfg(feature = "cel")]
+                Some(_) if provider.unread_condition().is_some() => format!("let the attribute condition be `{new}`"),
+                Some(condition) => {
+                    format!("let the attribute condition be `({}) || ({new})`", condition.text.trim())
+                }
+                None => format!("let the attribute condition be `{new}`"),
+            }
         }
         _ => {
             let member = member(provider, principal).unwrap_or_else(|| "the token's subject".to_owned());
@@ -67,7 +78,7 @@ fn change(ends_at: &str, provider: &Provider, principal: &Principal, token: &Cla
     }
 }
 
-fn warning(ends_at: &str, provider: &Provider, failed: &[&Check], token: &Claims) -> Option<String> {
+fn warning(ends_at: &str, provider: &Provider, token: &Claims) -> Option<String> {
     match ends_at {
         _ if is_unknown(provider, ends_at) => None,
         stage::ISSUER => {
@@ -75,7 +86,7 @@ fn warning(ends_at: &str, provider: &Provider, failed: &[&Check], token: &Claims
             let near = token.issuer().is_some_and(|issuer| bare(issuer) == bare(&provider.issuer));
             (!near).then(|| "that lets in a whole new issuer's jobs; make sure that it is yours".to_owned())
         }
-        stage::CONDITION | stage::BINDING => stranger(failed, token).or_else(|| {
+        stage::CONDITION | stage::BINDING => stranger(ends_at, provider, token).or_else(|| {
             let is_open = token.subject().is_some_and(|subject| subject.ends_with(":pull_request"));
             is_open.then(|| {
                 "that lets in every pull request of the repository, before anyone has reviewed its code".to_owned()
@@ -91,20 +102,18 @@ fn member(provider: &Provider, principal: &Principal) -> Option<String> {
     Some(format!("principal:{pool}/subject/{}", principal.subject()?))
 }
 
-/// Somebody else's job: the conditions that fail name owners, and none of them is the token's.
-fn stranger(failed: &[&Check], token: &Claims) -> Option<String> {
-    let family = claims::family(&Issuer::new(token.issuer().unwrap_or_default()), token.names());
-    failed.iter().find_map(|check| {
-        let claim = check.key.strip_prefix("assertion.")?;
-        let role = claims::role(family, true, claim);
-        let actual = claims::owner(role, check.actual.as_str()?)?;
-        let expected: Vec<&str> = check.expected.iter().filter_map(|value| claims::owner(role, value)).collect();
-        let is_positive = !check.operator.starts_with(['!', 'n']);
-        (is_positive && !expected.is_empty() && !expected.contains(&actual)).then(|| {
-            format!(
-                "the token is `{actual}`'s, the condition is for `{}`: that would let a stranger in",
-                expected.join("`, `")
-            )
-        })
-    })
+/// Why the change would let somebody else in.
+#[cfg(feature = "cel")]
+fn stranger(ends_at: &str, provider: &Provider, token: &Claims) -> Option<String> {
+    use super::lint::stranger;
+    if ends_at == stage::CONDITION {
+        stranger::at_condition(provider, token)
+    } else {
+        stranger::at_binding(provider, token)
+    }
+}
+
+#[cfg(not(feature = "cel"))]
+fn stranger(_ends_at: &str, _provider: &Provider, _token: &Claims) -> Option<String> {
+    None
 }

@@ -15,6 +15,8 @@ mod precedence;
 #[cfg(feature = "cel")]
 mod source;
 #[cfg(feature = "cel")]
+pub(super) mod stranger;
+#[cfg(feature = "cel")]
 mod way;
 
 use federate_trust::{Finding, Provider as Issuer, Severity};
@@ -57,6 +59,7 @@ impl Found<'_> {
 
 const CONDITION: &str = part::CONDITION;
 const KNOWN_AFTER_APPLY: &str = "gcp-known-after-apply";
+const UNREAD: &str = "gcp-condition-unread";
 
 /// Looks at a provider.
 pub(super) fn lint(provider: &Provider) -> Vec<Finding> {
@@ -67,6 +70,8 @@ pub(super) fn lint(provider: &Provider) -> Vec<Finding> {
     unknown(provider, &mut found);
     #[cfg(feature = "cel")]
     let reading = effect::Reading { issuer: &issuer, family: condition::family(provider, &issuer) };
+    #[cfg(feature = "cel")]
+    let is_alive = is_alive & broken::is_read(provider, &mut found);
     #[cfg(feature = "cel")]
     let ways = provider.condition.as_ref().filter(|_| !provider.is_condition_unknown()).map(|condition| {
         let ways = condition::ways(provider, reading.family, condition, &mut found);
@@ -83,7 +88,7 @@ pub(super) fn lint(provider: &Provider) -> Vec<Finding> {
         }
         #[cfg(not(feature = "cel"))]
         if provider.condition.is_some() {
-            found.add("gcp-condition-unread", CONDITION);
+            found.add(UNREAD, CONDITION);
         }
         #[cfg(feature = "cel")]
         if let Some((condition, ways)) = &ways {

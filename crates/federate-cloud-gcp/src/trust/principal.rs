@@ -28,6 +28,10 @@ impl Principal {
     pub(super) fn of(provider: &Provider, claims: &Claims) -> Self {
         let mut principal = Self::mapped(provider, claims);
         principal.fault = principal.problem();
+        #[cfg(feature = "cel")]
+        if let Some((key, unread)) = provider.unread_mapping() {
+            principal.fault = Some(format!("the mapping of {key}: {unread}"));
+        }
         principal
     }
 
@@ -75,9 +79,23 @@ impl Principal {
             Some(Ok(Json::String(_))) if size > LARGEST => {
                 Some(format!("all attributes together have {size} bytes, and {LARGEST} are the most"))
             }
-            Some(Ok(Json::String(_))) => None,
+            Some(Ok(Json::String(_))) => self.misfit().map(|(key, _)| {
+                format!(
+                    "{key} is no text, and Google refuses the token: \"The mapped attribute must be of type STRING\""
+                )
+            }),
             Some(Ok(_)) => Some("google.subject has to be a text".to_owned()),
         }
+    }
+
+    /// The first attribute of one's own that is no text, and whether it is a number or boolean. What the token does not
+    /// have is no attribute, and no misfit.
+    /// <https://cloud.google.com/iam/docs/troubleshooting-workforce-identity-federation>
+    pub(super) fn misfit(&self) -> Option<(&str, bool)> {
+        self.attributes.iter().find_map(|(key, value)| match value {
+            Ok(Json::String(_) | Json::Null) | Err(_) => None,
+            Ok(value) => key.starts_with("attribute.").then(|| (key.as_str(), value.is_number() || value.is_boolean())),
+        })
     }
 
     /// `google.subject`

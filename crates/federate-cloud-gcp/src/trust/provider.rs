@@ -232,6 +232,18 @@ impl Provider {
         self.is_unknown(part::CONDITION)
     }
 
+    /// Why the condition has no value for any token, where it names what there is not.
+    #[cfg(feature = "cel")]
+    pub(super) fn unread_condition(&self) -> Option<String> {
+        self.condition.as_ref()?.unread(&["assertion", "google", "attribute"])
+    }
+
+    /// The same of a mapping, which sees the token alone; with the attribute.
+    #[cfg(feature = "cel")]
+    pub(super) fn unread_mapping(&self) -> Option<(&str, String)> {
+        self.mapping.iter().find_map(|(key, mapped)| Some((key.as_str(), mapped.unread(&["assertion"])?)))
+    }
+
     /// Is the attribute mapped, as far as one can know?
     pub(super) fn maps(&self, attribute: &str) -> bool {
         self.mapping.contains_key(attribute) || self.is_unknown(part::MAPPING)

@@ -1,5 +1,6 @@
 //! What stands around an object of a file: the Terraform resource that it is of, and what a plan does not know yet.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use federate_core::PrincipalLabel;
@@ -30,6 +31,40 @@ pub(super) fn is_elsewhere(path: &str) -> bool {
         || path
             .split_once(".change.")
             .is_some_and(|(_, rest)| OF_CHANGES.contains(&rest.split('.').next().unwrap_or("")))
+}
+
+/// The document with the policies that Terraform keeps as text, in `policy_data`, as the objects that they are. The data
+/// source `google_iam_policy` only writes one, and gives nobody anything.
+pub(super) fn with_policies(value: &Json) -> Cow<'_, Json> {
+    let mut is_any = false;
+    walk(value, &mut |_, map| is_any |= map.get(POLICY).is_some_and(Json::is_string));
+    if !is_any {
+        return Cow::Borrowed(value);
+    }
+    let mut value = value.clone();
+    read_policies(&mut value);
+    Cow::Owned(value)
+}
+
+/// What a whole policy stands under.
+pub(super) const POLICY: &str = "policy_data";
+
+fn read_policies(value: &mut Json) {
+    match value {
+        Json::Array(entries) => entries.iter_mut().for_each(read_policies),
+        Json::Object(map) => {
+            if map.get("type").is_some_and(|kind| kind == "google_iam_policy") {
+                return;
+            }
+            if let Some(text) = map.get(POLICY).and_then(Json::as_str)
+                && let Ok(policy @ Json::Object(_)) = serde_json::from_str(text)
+            {
+                map.insert(POLICY.to_owned(), policy);
+            }
+            map.values_mut().for_each(read_policies);
+        }
+        _ => {}
+    }
 }
 
 impl<'a> Surroundings<'a> {

@@ -177,7 +177,7 @@ fn members_decide_who_becomes_whom() {
 }
 
 #[test]
-fn an_iam_condition_is_said_and_not_evaluated() {
+fn an_iam_condition_is_evaluated_where_the_moment_decides_and_else_said() {
     let claims = super::claims();
     let note = |bindings: Json| {
         let verdict = document(&with(provider(), json!({"bindings": bindings}))).evaluate(&job(&claims));
@@ -192,6 +192,11 @@ fn an_iam_condition_is_said_and_not_evaluated() {
     assert_eq!(note(json!([binding(&mine, when.clone()), binding(&mine, Json::Null)])), (true, None));
     assert_eq!(note(json!([binding(&mine, json!([]))])), (true, None));
     assert_eq!(note(json!([binding(&other, when)])), (false, None));
+    let until = |moment: &str| json!({"title": "t", "expression": format!("request.time < timestamp('{moment}')")});
+    let (past, future) = (until("2001-01-01T00:00:00Z"), until("9001-01-01T00:00:00Z"));
+    let (is_allowed, told) = note(json!([binding(&mine, past.clone())]));
+    assert!(!is_allowed && told.unwrap().contains("does not hold at this time: request.time < "));
+    assert_eq!(note(json!([binding(&mine, past), binding(&mine, future)])), (true, None));
 }
 
 proptest! {

@@ -148,3 +148,31 @@ fn members_of_a_new_pool_are_not_known() {
         ("service account", MEMBER, "Google Cloud project example-prj")
     );
 }
+
+#[test]
+fn a_policy_that_terraform_keeps_as_text_is_read() {
+    const POLICY: &str = "google_service_account_iam_policy.deploy";
+    let account = "projects/example-prj/serviceAccounts/deploy@example-prj.iam.gserviceaccount.com";
+    let of = |members: Json| {
+        let text = json!({"bindings": [{"role": "roles/iam.workloadIdentityUser", "members": members}]}).to_string();
+        let values = json!({"service_account_id": account, "policy_data": text});
+        plan(&[(PROVIDER, provider(), json!({})), (POLICY, values, json!({"etag": true}))])
+    };
+    let member = |end: &str| {
+        format!("principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/ci/{end}")
+    };
+    let token = job(&with(claims(), json!({"aud": "a"})));
+    let stage = |value: &Json| only(value).evaluate(&token).stage.unwrap();
+    assert_eq!(stage(&of(json!([member("attribute.project_id/7")]))), "ok");
+    assert_eq!(stage(&of(json!([member("attribute.project_id/8")]))), "binding");
+    let open = only(&of(json!([member("*")])));
+    assert!(open.lint().iter().any(|finding| finding.id == "gcp-binding-pool-wide"));
+    assert_eq!(open.grants()[0].becomes.as_ref().unwrap().name, "deploy");
+
+    let (values, unknown) = (json!({"service_account_id": account}), json!({"policy_data": true}));
+    let new = plan(&[(PROVIDER, provider(), json!({})), (POLICY, values, unknown)]);
+    let verdict = only(&new).evaluate(&token);
+    assert!(verdict.stage.as_deref() == Some("binding") && verdict.fix.unwrap().contains("apply the plan first"));
+    let broken = json!({"service_account_id": account, "policy_data": "no JSON"});
+    assert_eq!(stage(&plan(&[(PROVIDER, provider(), json!({})), (POLICY, broken, json!({}))])), "ok");
+}

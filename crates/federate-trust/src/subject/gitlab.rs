@@ -5,8 +5,16 @@ use super::pairs::{pairs, value};
 use super::{Gap, Reach, branch_gap, has_wildcard, is_open};
 
 const NO_SUBJECT: &str = "a subject is project_path:GROUP/PROJECT:ref_type:TYPE:ref:REF";
-const COMPONENTS: &[&str] =
-    &["project_path", "project_id", "namespace_id", "ref_type", "ref", "environment_protected", "deployment_tier"];
+const COMPONENTS: &[&str] = &[
+    "project_path",
+    "project_id",
+    "namespace_id",
+    "ref_type",
+    "ref",
+    "ref_protected",
+    "environment_protected",
+    "deployment_tier",
+];
 
 pub(super) fn analyse(pattern: &str) -> Reach {
     if pattern.trim() != pattern {
@@ -23,6 +31,9 @@ pub(super) fn analyse(pattern: &str) -> Reach {
             if let Err(why) = project(path, &mut reach) {
                 return Reach::impossible(why);
             }
+        }
+        ("project_id", Some(id)) if id.contains('/') => {
+            return Reach::impossible("a project_id is a number; by its path a project is project_path:GROUP/PROJECT");
         }
         ("project_id", Some(id)) if !has_wildcard(id) => reach.by_id = true,
         ("namespace_id", Some(id)) if !has_wildcard(id) => {
@@ -92,9 +103,12 @@ fn context(pairs: &[(&str, Option<&str>)]) -> Result<Vec<Gap>, &'static str> {
         return Err(NO_SUBJECT);
     }
     let open = name.is_none_or(is_open);
+    // Nobody pushes to a protected branch who may not.
+    let is_protected = value(pairs, "ref_protected") == Some("true");
     match pairs[at].1 {
         None => return Err(NO_SUBJECT),
         Some(kind) if has_wildcard(kind) => gaps.push(if open { Gap::AnyRef } else { Gap::AnyRefType }),
+        Some("branch") if is_protected => {}
         Some("branch") if open => gaps.push(Gap::AnyBranch),
         Some("branch") => gaps.extend(name.and_then(branch_gap)),
         Some("tag") => gaps.extend((open || name.is_some_and(has_wildcard)).then_some(Gap::Tags)),

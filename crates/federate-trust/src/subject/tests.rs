@@ -24,7 +24,7 @@ fn a_strangers_subject_is_a_risk() {
         (main, "repo:acme@7/web@6:*", None),
         (main, "repo:acme@*/api@*:*", None),
         (main, "repo:*", None),
-        (main, "repo:acme@77/api@5:*", Some("changed hands")),
+        (main, "repo:acme@77/api@5:*", Some("somebody else")),
         (main, "repo:larkspur*", Some("stranger")),
         (main, "repo:larkspur/api:*", Some("stranger")),
         ("repo:acme/api:pull_request", "repo:acme/api:*", Some("reviewed")),
@@ -109,12 +109,19 @@ fn gitlab_subjects() {
         ("project_path:g/p:ref_type:branch:*", vec![Gap::AnyBranch]),
         ("project_path:g/p:ref_type:tag:ref:v*", vec![Gap::Tags]),
         ("project_id:7:ref_type:branch:ref:main", vec![]),
+        ("project_path:g/p:ref_type:branch:ref:main:ref_protected:true", vec![]),
+        ("project_path:g/p:ref_type:branch:ref:*:ref_protected:true", vec![]),
+        ("project_path:g/p:ref_type:branch:ref:*:ref_protected:false", vec![Gap::AnyBranch]),
     ] {
         assert_eq!(gaps("gitlab.com", pattern), expected, "{pattern}");
     }
-    for pattern in
-        ["project_path:g/p", "project_path:g/p:environment:prod:*", "project_path:g/p:ref_type:mr:ref:1", "repo:g/p:*"]
-    {
+    for pattern in [
+        "project_path:g/p",
+        "project_path:g/p:environment:prod:*",
+        "project_path:g/p:ref_type:mr:ref:1",
+        "project_id:g/p:ref_type:branch:ref:main",
+        "repo:g/p:*",
+    ] {
         assert!(reach("gitlab.com", pattern).impossible.is_some(), "{pattern}");
     }
 }
@@ -134,4 +141,30 @@ fn other_subjects() {
     ] {
         assert_eq!(gaps(issuer, pattern), expected, "{pattern}");
     }
+}
+
+#[test]
+fn a_name_that_has_changed_hands_is_a_risk() {
+    let risk = |subject: &str, known: &str| risk(&Provider::new(GITHUB), subject, &[known.to_owned()]);
+    let (classic, own) = ("repo:acme/api:environment:a", "repo:acme@1/api@2:environment:a");
+    for (subject, known, expected) in [
+        (own, "repo:acme@1/web@3:*", None),
+        (own, "repo:acme@*/web@*:*", None),
+        (own, "repo:acme/web:*", None),
+        (classic, "repo:acme/web:*", None),
+        (own, "repo:acme@7/api@2:*", Some("somebody else has the name now")),
+        (classic, own, Some("by the name alone")),
+        (own, "repo:quillon@1/api@2:*", Some("stranger")),
+    ] {
+        let found = risk(subject, known);
+        assert!(
+            found
+                .as_deref()
+                .map(|found| expected.is_some_and(|text| found.contains(text)))
+                .unwrap_or(expected.is_none()),
+            "{subject} {known}: {found:?}"
+        );
+    }
+    let both = [classic.to_owned(), own.to_owned()];
+    assert_eq!(super::risk(&Provider::new(GITHUB), "repo:acme/api:ref:refs/heads/main", &both), None);
 }

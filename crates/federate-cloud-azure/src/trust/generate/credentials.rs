@@ -3,6 +3,8 @@
 use federate_core::{ClaimPattern, Error, Pattern, PatternPart};
 use federate_trust::{Family, Provider, TRUST_NOT_EXPRESSIBLE, WantedEntry, split_claims};
 
+use crate::trust::lint::testable;
+
 /// A credential to be made.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Made {
@@ -93,13 +95,13 @@ fn told(entry: &ClaimPattern, subject: &Pattern, notes: &mut Vec<String>) -> Res
         }
         return Ok(Told::Subject(subject));
     }
-    let family = Provider::new(entry.issuer.as_str()).family();
-    if !matches!(family, Family::GitHub | Family::GitLab | Family::Terraform) {
+    if testable(entry.issuer.as_str()).is_none() {
         return Err(format!(
             "Entra compares tokens of {} by their whole subject only, and takes no patterns for them",
             entry.issuer
         ));
     }
+    let family = Provider::new(entry.issuer.as_str()).family();
     let is_github = family == Family::GitHub;
     let split = split_claims(entry, Some(subject), &|claim| is_github && GITHUB_CLAIMS.contains(&claim));
     if !split.untold.is_empty() || !split.doubtful.is_empty() {
@@ -109,6 +111,12 @@ fn told(entry: &ClaimPattern, subject: &Pattern, notes: &mut Vec<String>) -> Res
     }
     if is_github && !split.tested.iter().any(|(claim, _)| GITHUB_IDS.contains(&claim.as_str())) {
         return Err("it takes a flexible credential, and Entra wants an id in those for GitHub: add `repository_id` or `owner_id` to the entry".to_owned());
+    }
+    if family == Family::GitLab {
+        notes.push(format!(
+            "entry `{}`: where Entra refuses the expression because it lacks required claims, add ` and claims['project_id'] eq '…'` to it",
+            entry.label
+        ));
     }
     let mut terms = vec![term("sub", subject)?];
     for (claim, pattern) in &split.tested {

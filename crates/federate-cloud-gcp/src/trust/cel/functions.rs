@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::time::{Duration, SystemTime};
 
 use super::evaluate::{Fault, Outcome, Scope, pick, readable};
 use super::value::Value;
@@ -25,7 +26,7 @@ pub(super) fn call<'a>(
     }
     let borrowed: Vec<&Value> = all.iter().map(AsRef::as_ref).collect();
     let value = if is_method { method(name, &borrowed) } else { function(name, &borrowed) };
-    match value.unwrap_or_else(|| Err(no_overload(name, &borrowed))) {
+    match value.unwrap_or_else(|| Err(no_overload(name, &borrowed, is_method))) {
         Ok(value) => scope.made(value),
         Err(fault) => Err(fault),
     }
@@ -33,11 +34,16 @@ pub(super) fn call<'a>(
 
 pub(super) const METHODS: [&str; 10] =
     ["contains", "startsWith", "endsWith", "matches", "size", "extract", "split", "join", "lowerAscii", "upperAscii"];
-const FUNCTIONS: [&str; 8] = ["size", "matches", "int", "uint", "double", "string", "bool", "dyn"];
+const FUNCTIONS: [&str; 9] = ["size", "matches", "int", "uint", "double", "string", "bool", "dyn", "timestamp"];
 
-fn no_overload(name: &str, all: &[&Value]) -> Fault {
+/// Is there an operator, a function or a method of this name?
+pub(super) fn is_known(name: &str, is_method: bool) -> bool {
     let is_operator = name.starts_with(['_', '@', '!', '-']);
-    if !is_operator && !METHODS.contains(&name) && !FUNCTIONS.contains(&name) {
+    is_operator || if is_method { METHODS.contains(&name) } else { FUNCTIONS.contains(&name) }
+}
+
+fn no_overload(name: &str, all: &[&Value], is_method: bool) -> Fault {
+    if !is_known(name, is_method) {
         return Fault::Unknown(format!("{name}()"));
     }
     let kinds: Vec<&str> = all.iter().map(|value| value.kind()).collect();
@@ -144,12 +150,12 @@ fn index<'a>(of: Cow<'a, Value>, key: &Value) -> Outcome<'a> {
                 Value::Uint(at) => usize::try_from(*at).ok(),
                 Value::Double(at) if at.fract() == 0.0 && *at >= 0.0 => Some(*at as usize),
                 Value::Double(_) => None,
-                _ => return Err(no_overload(operator::INDEX, &[&of, key])),
+                _ => return Err(no_overload(operator::INDEX, &[&of, key], false)),
             };
             let found = at.and_then(|at| entries.get(at)).cloned();
             found.map(Cow::Owned).ok_or_else(|| Fault::Other("a list has no such entry".to_owned()))
         }
-        _ => Err(no_overload(operator::INDEX, &[&of, key])),
+        _ => Err(no_overload(operator::INDEX, &[&of, key], false)),
     }
 }
 
@@ -209,6 +215,8 @@ fn convert(name: &str, one: &Value) -> Applied {
     let failed = || Fault::Other(format!("`{}` is no {name}", one.to_text()));
     Some(match (name, one) {
         ("dyn", _) => Ok(one.clone()),
+        ("timestamp", Value::Time(_)) => Ok(one.clone()),
+        ("timestamp", Value::Text(text)) => moment(text).map(Value::Time).ok_or_else(failed),
         ("string", Value::Bytes(bytes)) => String::from_utf8(bytes.clone()).map(Value::Text).map_err(|_| failed()),
         ("string", Value::Text(_) | Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::Bool(_)) => {
             Ok(Value::Text(one.to_text()))
@@ -231,6 +239,22 @@ fn convert(name: &str, one: &Value) -> Applied {
         },
         _ => return None,
     })
+}
+
+/// A moment by RFC 3339.
+fn moment(text: &str) -> Option<SystemTime> {
+    if text.ends_with('Z') {
+        return humantime::parse_rfc3339(text).ok();
+    }
+    let (moment, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
+    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
+    let offset_size = Duration::from_secs(hours.parse::<u64>().ok()? * 3600 + minutes.parse::<u64>().ok()? * 60);
+    let moment = humantime::parse_rfc3339(&format!("{moment}Z")).ok()?;
+    match offset.get(..1)? {
+        "+" => moment.checked_sub(offset_size),
+        "-" => moment.checked_add(offset_size),
+        _ => None,
+    }
 }
 
 /// What stands in the place of `{name}`: behind the first occurrence of the text before it, up to the first occurrence

@@ -2,7 +2,7 @@
 
 use regex_lite::RegexBuilder;
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Class, ClassBytes, Hir, HirKind, Look};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 /// Does the pattern match somewhere in the text?
 ///
@@ -39,7 +39,7 @@ pub(in crate::trust) fn shapes(pattern: &str) -> Option<Vec<Shape>> {
 pub(in crate::trust) fn folds(pattern: &str) -> bool {
     fn any(tree: &Hir) -> bool {
         match tree.kind() {
-            HirKind::Class(Class::Bytes(class)) => one_letter(class).is_some(),
+            HirKind::Class(class) => one_letter(class).is_some(),
             HirKind::Capture(capture) => any(&capture.sub),
             HirKind::Repetition(repeated) => any(&repeated.sub),
             HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(any),
@@ -49,11 +49,22 @@ pub(in crate::trust) fn folds(pattern: &str) -> bool {
     parsed(pattern).is_some_and(|tree| any(&tree))
 }
 
+/// The characters of a class; `None` where they are more than are told one by one.
+fn few(class: &Class) -> Option<Vec<char>> {
+    const FEW: usize = 4;
+    let first = |characters: &mut dyn Iterator<Item = char>| characters.take(FEW + 1).collect::<Vec<char>>();
+    let found = match class {
+        Class::Bytes(class) => first(&mut class.iter().flat_map(|range| range.start()..=range.end()).map(char::from)),
+        // An alternation of single characters is such a class, whatever the parser was told of Unicode.
+        Class::Unicode(class) => first(&mut class.iter().flat_map(|range| range.start()..=range.end())),
+    };
+    (found.len() <= FEW).then_some(found)
+}
+
 /// The letter of a class that has its upper and its lower case.
-fn one_letter(class: &ClassBytes) -> Option<char> {
-    let mut bytes = class.iter().flat_map(|range| range.start()..=range.end());
-    match (bytes.next(), bytes.next(), bytes.next()) {
-        (Some(one), Some(other), None) if one.eq_ignore_ascii_case(&other) => Some(char::from(other)),
+fn one_letter(class: &Class) -> Option<char> {
+    match few(class)?.as_slice() {
+        [one, other] if one.eq_ignore_ascii_case(other) => Some(*other),
         _ => None,
     }
 }
@@ -83,23 +94,12 @@ fn expand(tree: &Hir) -> Vec<String> {
         HirKind::Look(Look::Start) => vec![START.to_string()],
         HirKind::Look(Look::End) => vec![END.to_string()],
         HirKind::Look(_) => one(""),
-        HirKind::Literal(literal) => {
-            // A wildcard's sign in the text is no wildcard.
-            vec![String::from_utf8_lossy(&literal.0).replace(['*', '?'], "\u{fffd}")]
-        }
-        HirKind::Class(Class::Bytes(class)) => {
-            let bytes: Vec<u8> = class.iter().flat_map(|range| range.start()..=range.end()).collect();
-            if bytes.is_empty() {
-                Vec::new()
-            } else if let Some(letter) = one_letter(class) {
-                one(&letter.to_string())
-            } else if bytes.len() <= 4 {
-                bytes.into_iter().map(|byte| char::from(byte).to_string()).collect()
-            } else {
-                one("?")
-            }
-        }
-        HirKind::Class(Class::Unicode(_)) => one("?"),
+        HirKind::Literal(text) => vec![literal(&String::from_utf8_lossy(&text.0))],
+        HirKind::Class(class) => match (one_letter(class), few(class)) {
+            (Some(letter), _) => one(&letter.to_string()),
+            (None, Some(few)) => few.into_iter().map(|one| literal(&one.to_string())).collect(),
+            (None, None) => one("?"),
+        },
         HirKind::Capture(capture) => expand(&capture.sub),
         HirKind::Repetition(repeated) => match (repeated.min, repeated.max) {
             (0, Some(0)) => one(""),
@@ -119,6 +119,11 @@ fn expand(tree: &Hir) -> Vec<String> {
             if all.len() > MOST { one("*") } else { all }
         }
     }
+}
+
+/// A wildcard's sign in the text is no wildcard.
+fn literal(text: &str) -> String {
+    text.replace(['*', '?'], "\u{fffd}")
 }
 
 fn product<'a>(parts: impl Iterator<Item = &'a Hir>) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! Values, as a token's JSON gives them and as expressions make them.
 
 use std::cmp::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value as Json};
 
@@ -16,6 +17,8 @@ pub(in crate::trust) enum Value {
     Bytes(Vec<u8>),
     List(Vec<Value>),
     Map(Vec<(Value, Value)>),
+    /// A moment; no token has any.
+    Time(SystemTime),
 }
 
 impl Value {
@@ -54,6 +57,7 @@ impl Value {
             Self::Map(entries) => {
                 entries.iter().map(|(key, value)| (key.to_text(), value.to_json())).collect::<Map<_, _>>().into()
             }
+            Self::Time(moment) => Json::from(moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())),
         }
     }
 
@@ -77,6 +81,7 @@ impl Value {
             Self::Bytes(_) => "bytes",
             Self::List(_) => "list",
             Self::Map(_) => "map",
+            Self::Time(_) => "timestamp",
         }
     }
 
@@ -125,6 +130,7 @@ impl Value {
             (Self::Text(left), Self::Text(right)) => Some(left.cmp(right)),
             (Self::Bytes(left), Self::Bytes(right)) => Some(left.cmp(right)),
             (Self::Bool(left), Self::Bool(right)) => Some(left.cmp(right)),
+            (Self::Time(left), Self::Time(right)) => Some(left.cmp(right)),
             _ => self.compare_numbers(other),
         }
     }

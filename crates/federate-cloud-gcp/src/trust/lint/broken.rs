@@ -3,6 +3,8 @@
 use federate_trust::can_be_iss;
 
 use super::Found;
+#[cfg(feature = "cel")]
+use super::UNREAD;
 use crate::trust::binding::{Binding, Selector};
 use crate::trust::provider::{Provider, part};
 
@@ -18,6 +20,20 @@ pub(super) fn provider(provider: &Provider, found: &mut Found<'_>) -> bool {
         can_enter = false;
     }
     can_enter
+}
+
+/// Reports an expression that names what there is not. Returns whether there is none.
+#[cfg(feature = "cel")]
+pub(super) fn is_read(provider: &Provider, found: &mut Found<'_>) -> bool {
+    let mapping = provider.unread_mapping().map(|(key, why)| (format!("{}.{key}", part::MAPPING), why));
+    let Some((part, why)) = mapping.or_else(|| Some((part::CONDITION.to_owned(), provider.unread_condition()?))) else {
+        return true;
+    };
+    found.add(UNREAD, &part);
+    if let Some(finding) = found.all.last_mut() {
+        finding.message = format!("{why}: {}", finding.message);
+    }
+    false
 }
 
 /// Why nobody is whom a member names, as a finding's id.

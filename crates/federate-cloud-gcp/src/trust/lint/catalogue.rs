@@ -142,6 +142,13 @@ pub(in crate::trust) static RULES: &[Rule] = &[
         message: "the plan does not know it yet: nobody can say whom it lets in",
         fix: "look at the provider once it is applied, or write the value out",
     },
+    #[cfg(feature = "cel")]
+    Rule {
+        id: "gcp-condition-unread",
+        severity: Severity::High,
+        message: "nobody has looked at whom it would let in",
+        fix: "write it with the functions of CEL, and the claims behind `assertion.`",
+    },
     // Silence would pass for a clean bill.
     #[cfg(not(feature = "cel"))]
     Rule {

@@ -7,7 +7,7 @@ use federate_trust::{Finding, Gap, Glob, Grant, Pin, Provider as Issuer};
 
 use super::effect::Reading;
 use super::way::{Asked, Pattern, Test, Way, all_of};
-use super::{Found, KNOWN_AFTER_APPLY, broken, condition, exposure, is_open, lint, rule};
+use super::{Found, KNOWN_AFTER_APPLY, UNREAD, broken, condition, exposure, is_open, lint, rule};
 use crate::trust::binding::{Binding, Pool, Selector};
 use crate::trust::claims::Role;
 use crate::trust::provider::Provider;
@@ -20,10 +20,11 @@ const ANY_CASE: &str = "in upper or lower case";
 const BECOMES: &str = "roles/iam.workloadIdentityUser";
 
 /// Findings that say that no token enters.
-const CLOSING: [&str; 2] = ["gcp-issuer-mismatch", "gcp-subject-unmapped"];
+const CLOSING: [&str; 3] = ["gcp-issuer-mismatch", "gcp-subject-unmapped", UNREAD];
 
 /// Findings that can be why a way is none.
-const BROKEN: [&str; 5] = [CLOSING[0], CLOSING[1], "gcp-wildcard-literal", "gcp-type-mismatch", "gcp-attr-unmapped"];
+const BROKEN: [&str; 6] =
+    [CLOSING[0], CLOSING[1], CLOSING[2], "gcp-wildcard-literal", "gcp-type-mismatch", "gcp-attr-unmapped"];
 
 /// Every way in, also those that nobody can take.
 pub(in crate::trust) fn grants(provider: &Provider) -> Vec<Grant> {

@@ -28,15 +28,19 @@ pub(super) fn text(path: &Path) -> Result<String, Error> {
     if bytes.len() as u64 > LARGEST {
         return Err(Error::new(&codes::USAGE, format!("{} is larger than 64 MiB", name(path))));
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let is_utf16 = matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
-        let error = Error::new(&codes::USAGE, format!("{} is not UTF-8 text", name(path)));
-        if is_utf16 {
-            error.with_help("it is UTF-16, as Windows PowerShell writes with `>`: save it as UTF-8, or write it with `Set-Content -Encoding utf8`")
-        } else {
-            error
-        }
-    })
+    decoded(bytes).ok_or_else(|| Error::new(&codes::USAGE, format!("{} is not UTF-8 text", name(path))))
+}
+
+/// UTF-8, or UTF-16 with its mark, which is what `>` writes in Windows PowerShell.
+fn decoded(bytes: Vec<u8>) -> Option<String> {
+    let unit: fn([u8; 2]) -> u16 = match bytes.get(..2) {
+        Some([0xff, 0xfe]) => u16::from_le_bytes,
+        Some([0xfe, 0xff]) => u16::from_be_bytes,
+        _ => return String::from_utf8(bytes).ok(),
+    };
+    let (units, rest) = bytes[2..].as_chunks::<2>();
+    let units: Vec<u16> = units.iter().copied().map(unit).collect();
+    if rest.is_empty() { String::from_utf16(&units).ok() } else { None }
 }
 
 /// A file's JSON.

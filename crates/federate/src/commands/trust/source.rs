@@ -43,12 +43,15 @@ impl Source {
         let is_yaml = matches!(extension.as_deref(), Some("yaml" | "yml"));
         let is_json = extension.as_deref() == Some("json") || start.starts_with(['{', '[', '"']);
         if is_json && !is_yaml {
-            let value = federate_trust::json(&text).map_err(|error| {
-                Error::new(&TRUST_DOCUMENT, format!("{name} is not JSON"))
-                    .with_cause(error.to_string())
-                    .with_origin(format!("{name}:{}", error.line()))
-            })?;
-            return Ok(Self { value, name, text, lines: OnceCell::new() });
+            return match federate_trust::json(&text) {
+                Ok(value) => Ok(Self { value, name, text, lines: OnceCell::new() }),
+                Err(error) => {
+                    let told = if error.is_data() { "is ambiguous JSON" } else { "is not JSON" };
+                    Err(Error::new(&TRUST_DOCUMENT, format!("{name} {told}"))
+                        .with_cause(error.to_string())
+                        .with_origin(format!("{name}:{}", error.line())))
+                }
+            };
         }
         match yaml::read(&text) {
             Ok((value, _)) if !is_yaml && !value.is_object() && !value.is_array() => {
