@@ -13,6 +13,8 @@ const THROTTLING: &[&str] = &[
     "RequestThrottledException",
     "RequestThrottled",
     "TooManyRequestsException",
+    "ProvisionedThroughputExceededException",
+    "TransactionInProgressException",
     "RequestLimitExceeded",
     "BandwidthLimitExceeded",
     "LimitExceededException",

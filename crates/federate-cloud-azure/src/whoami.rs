@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use federate_core::claims::Claims;
+use federate_core::http::said;
 use federate_core::{Context, Error, Principal, Request, Secret, codes as core_codes};
 use serde_json::{Map, Value as Json, json};
 use url::Url;
@@ -81,7 +82,7 @@ async fn page(context: &Context, manager: &Place, url: Url, access: &Secret) -> 
         return serde_json::from_slice(&answer.body).map_err(|_| response::invalid(&answer, "it is not JSON"));
     }
     let json: Json = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let text = |key: &str| json["error"][key].as_str().unwrap_or_default().to_owned();
+    let text = |key: &str| said(json["error"][key].as_str().unwrap_or_default());
     let code = match answer.status {
         429 | 500.. => &core_codes::SERVICE_ERROR,
         _ => &codes::REFUSED,

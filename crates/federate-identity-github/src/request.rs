@@ -1,5 +1,6 @@
 //! Asking GitHub for a token.
 
+use federate_core::http::said;
 use federate_core::{
     Audiences, Context, Error, IdToken, Reach, Request, Response, Secret, TokenRequestEndpoint, codes,
 };
@@ -61,10 +62,8 @@ pub(crate) fn read(response: &Response) -> Result<IdToken, Error> {
                 .with_help("see https://www.githubstatus.com, then run the job again"))
         }
         status => {
-            let message = json
-                .as_ref()
-                .and_then(|json| json.get("message").or_else(|| json.get("error"))?.as_str())
-                .map(|text| text.chars().take(300).collect::<String>());
+            let message =
+                json.as_ref().and_then(|json| json.get("message").or_else(|| json.get("error"))?.as_str()).map(said);
             let error = Error::new(&codes::TOKEN_REQUEST_REFUSED, format!("GitHub refused the ID token request ({status})"))
                 .with_help("the request token belongs to one job and ends with it; run the job again, and let no wrapper keep the variables of another job");
             Err(match message {
