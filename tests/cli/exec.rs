@@ -158,3 +158,24 @@ fn two_principals_of_one_variable_are_refused_before_the_network() {
     assert_eq!(workshop.run_quietly(&["env", "-t", "*", "--token-file", "token"]).code, 2);
     assert!(entra.requests().is_empty(), "{:?}", entra.requests());
 }
+
+#[test]
+fn an_az_that_is_not_there_is_no_command_that_was_not_found() {
+    let entra = Canned::answering(http("200 OK", "application/json", r#"{"access_token":"a.b.c","expires_in":3599}"#));
+    let mut workshop = Workshop::new();
+    let base = format!(
+        "[targets.azure]\ntype = \"azure\"\ntenant_id = \"00000000-0000-0000-0000-000000000001\"\n\
+         client_id = \"00000000-0000-0000-0000-000000000002\"\nauthority_host = \"{}\"\n",
+        entra.url
+    );
+    let claims = with(gitlab_claims(), json!({"aud": "api://AzureADTokenExchange"}));
+    workshop.profile("base", &base).gitlab_job().set("AWS_ID_TOKEN", &jwt(&claims));
+    workshop.set("PATH", "/nonexistent");
+    let done = workshop.run_quietly(&["exec", "--az-login", "--", "/bin/echo", "ran"]);
+    assert_eq!((done.code, done.stdout.as_str()), (125, ""), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("error[setup-failed]") && done.stderr.contains("is `az` installed"),
+        "{}",
+        done.stderr
+    );
+}

@@ -92,6 +92,9 @@ fn advice(asked: Asked<'_>, sts: &StsError) -> Error {
                 .with_recovery(Recovery::Trust),
         },
         "InvalidIdentityToken" => identity_token(message, token.map(|token| &**token.claims())).with_setting(setting),
+        "ExpiredTokenException" | "ExpiredToken" if token.is_none() => says(&codes::EXPIRED_TOKEN, "STS says that the session's time is over".to_owned())
+            .with_help("exchange anew: run `federate exec` again, with a longer `duration` if it ends too early; compare this machine's clock with the real time")
+            .with_recovery(Recovery::NewToken),
         "ExpiredTokenException" | "ExpiredToken" => says(&codes::EXPIRED_TOKEN, "STS says that the token's time is over".to_owned())
             .with_help("ask for it later in the job, or have the CI system issue it with a longer life; compare this machine's clock with the time in STS's words")
             .with_recovery(Recovery::NewToken),
