@@ -139,6 +139,20 @@ fn the_token_is_shown_by_its_claims_or_whole_on_demand() {
 }
 
 #[test]
+fn keys_of_another_issuer_verify_nothing() {
+    let server = Canned::answering_with(|url| {
+        let document = json!({"issuer": format!("{url}/"), "jwks_uri": format!("{url}/keys"), "keys": []});
+        http("200 OK", "application/json", &document.to_string())
+    });
+    let mut workshop = Workshop::gitlab_aws("http://127.0.0.1:9");
+    let token = jwt(&with(gitlab_claims(), json!({"iss": server.url, "aud": server.url})));
+    workshop.set("CI_SERVER_URL", &server.url).set("AWS_ID_TOKEN", &token);
+    let done = workshop.run_quietly(&["token"]);
+    let said = format!("not checked: the discovery document of {0} is that of {0}/", server.url);
+    assert!(done.code == 0 && done.stderr.contains(&said), "{}", done.stderr);
+}
+
+#[test]
 fn inside_exec_whoami_reports_on_what_was_given() {
     let done = crate::support::finish(
         std::process::Command::new(env!("CARGO_BIN_EXE_federate"))
