@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use federate_core::http::said;
+use federate_core::error::said;
 use federate_core::{Error, Response, Secret, codes};
 use quick_xml::Reader;
 use quick_xml::events::Event;

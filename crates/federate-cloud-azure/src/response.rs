@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use federate_core::http::said;
+use federate_core::error::said;
 use federate_core::{Error, Response, Secret, codes};
 use serde_json::Value as Json;
 

@@ -1,6 +1,6 @@
 //! Asking GitHub for a token.
 
-use federate_core::http::said;
+use federate_core::error::said;
 use federate_core::{
     Audiences, Context, Error, IdToken, Reach, Request, Response, Secret, TokenRequestEndpoint, codes,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use federate_core::http::said;
+use federate_core::error::said;
 use federate_core::jwks::Jwks;
 use federate_core::{Audiences, Context, Error, IdToken, Issuer, Reporter as _, codes};
 use serde_json::{Value as Json, json};
