@@ -179,3 +179,14 @@ fn an_az_that_is_not_there_is_no_command_that_was_not_found() {
         done.stderr
     );
 }
+
+#[test]
+fn a_federate_inside_finds_the_profiles_that_were_named() {
+    let (_sts, workshop) = workshop();
+    std::fs::create_dir(workshop.path("elsewhere")).unwrap();
+    let mut command =
+        workshop.command(&["--profiles-dir", "../project/profiles", "exec", "-t", "aws", "--", "sh", "-c"]);
+    command.arg(format!("cd / && {} plan -o json", env!("CARGO_BIN_EXE_federate")));
+    let done = finish(command.current_dir(workshop.path("elsewhere")).output().unwrap());
+    assert!(done.code == 0 && done.stdout.contains("arn:aws:iam::111122223333:role/deploy"), "{}", done.stderr);
+}
