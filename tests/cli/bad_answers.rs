@@ -2,7 +2,9 @@
 
 use federate_core::testing::jwt;
 
-use crate::support::{Canned, SECRET_KEY, Workshop, gitlab_claims, http, sts_error, sts_success, with};
+use crate::support::{
+    Canned, SECRET_KEY, Workshop, azure_base, entra_success, gitlab_claims, http, sts_error, sts_success, with,
+};
 
 /// Exchanges against this STS; the child would leave a file.
 fn refused(endpoint: &str) -> (i32, String) {
@@ -141,14 +143,9 @@ fn a_pause_longer_than_any_clock_is_not_waited_for() {
 
 #[test]
 fn times_that_no_calendar_has_are_no_reason_to_fall_over() {
-    let entra = Canned::answering(http("200 OK", "application/json", r#"{"access_token":"a.b.c","expires_in":3599}"#));
+    let entra = Canned::answering(entra_success());
     let mut workshop = Workshop::new();
-    let base = format!(
-        "[targets.azure]\ntype = \"azure\"\ntenant_id = \"00000000-0000-0000-0000-000000000001\"\n\
-         client_id = \"00000000-0000-0000-0000-000000000002\"\nauthority_host = \"{}\"\n",
-        entra.url
-    );
-    workshop.profile("base", &base).gitlab_job();
+    workshop.profile("base", &azure_base(&entra.url)).gitlab_job();
     let azure = with(gitlab_claims(), serde_json::json!({"aud": "api://AzureADTokenExchange"}));
     for (changes, code) in [
         (serde_json::json!({"exp": 1_777_888_800_000_i64}), 0),

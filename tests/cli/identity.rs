@@ -3,7 +3,9 @@
 use federate_core::testing::jwt;
 use serde_json::{Value, json};
 
-use crate::support::{Canned, Workshop, aws_base, gitlab_claims, http, now, sts_success, with};
+use crate::support::{
+    Canned, Workshop, aws_base, azure_base, entra_success, gitlab_claims, http, now, sts_success, with,
+};
 
 fn token(audience: Value) -> String {
     jwt(&with(gitlab_claims(), json!({"aud": audience})))
@@ -80,6 +82,20 @@ fn github_is_asked_once_an_audience() {
     assert!(masks.iter().any(|line| line.contains(crate::support::SECRET_KEY)), "the key is masked");
     // -q does not silence what protects.
     assert!(workshop.run(&["exec", "-q", "-t", "aws", "--", "true"]).stderr.contains("::add-mask::"));
+}
+
+#[test]
+fn the_request_token_that_terraform_is_given_is_masked_as_well() {
+    let entra = Canned::answering(entra_success());
+    let claims = json!({"iss": "https://token.actions.githubusercontent.com", "aud": "api://AzureADTokenExchange", "sub": "s", "exp": now() + 300});
+    let body = json!({"value": jwt(&claims), "count": 1}).to_string();
+    let issuer = Canned::answering(http("200 OK", "application/json", &body));
+    let mut workshop = github(&issuer.url, "");
+    workshop.profile("base", &azure_base(&entra.url));
+    let token_file = workshop.path("token").display().to_string();
+    let done = workshop.run(&["env", "-f", "github", "--token-file", &token_file]);
+    assert!(done.code == 0 && done.stdout.contains("eyJcanaryBearer.eyJ.x"), "{}", done.stderr);
+    assert!(done.stderr.contains("::add-mask::eyJcanaryBearer.eyJ.x\n"), "{}", done.stderr);
 }
 
 #[test]

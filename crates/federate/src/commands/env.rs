@@ -30,6 +30,8 @@ pub(crate) async fn run(start: &Start, arguments: Env) -> Result<u8, Failure> {
             Variable { name: name.clone(), value, is_secret }
         })
         .collect();
+    // The request token that Terraform is given came from the CI, not of an exchange.
+    variables.iter().filter(|variable| variable.is_secret).for_each(|variable| ready.session.hide(&variable.value));
     let unset = unset_by(start, &ready.exchanged, &variables);
     output.warn_of(start, &unset);
     if arguments.format == Format::Gitlab && !arguments.allow_artifact_secrets {
