@@ -9,7 +9,7 @@ use federate_core::testing::jwt;
 use serde_json::json;
 
 use crate::support::{
-    Canned, SECRET_KEY, SESSION_TOKEN, Workshop, azure_base, entra_success, finish, gitlab_claims, leftovers,
+    Canned, SECRET_KEY, SESSION_TOKEN, Workshop, azure_base, entra_success, finish, gitlab_claims, http, leftovers,
     sts_success, with,
 };
 
@@ -140,6 +140,28 @@ fn a_token_file_goes_when_the_job_is_cancelled() {
 
 #[test]
 fn two_principals_of_one_variable_are_refused_before_the_network() {
+    let entra = Canned::answering(http("200 OK", "application/json", "{}"));
+    let target = |name: &str, client: u8| {
+        format!(
+            "[targets.{name}]\ntype = \"azure\"\ntenant_id = \"00000000-0000-0000-0000-000000000001\"\nclient_id = \"00000000-0000-0000-0000-00000000000{client}\"\nauthority_host = \"{}\"\nresource_manager_url = \"{}\"\n",
+            entra.url, entra.url
+        )
+    };
+    let mut workshop = Workshop::new();
+    workshop.profile("base", &format!("{}{}", target("one", 1), target("two", 2))).gitlab_job();
+    let azure = jwt(&with(gitlab_claims(), json!({"aud": "api://AzureADTokenExchange"})));
+    workshop.set("AZURE_ID_TOKEN", &azure);
+    let done = workshop.run_quietly(&["exec", "-t", "one", "-t", "two", "-o", "json", "--", "true"]);
+    assert_eq!(done.code, 125, "{}", done.stderr);
+    for expected in ["azure-target-conflict", "`one` and `two`", "AZURE_CLIENT_ID"] {
+        assert!(done.stderr.contains(expected), "{expected}: {}", done.stderr);
+    }
+    assert_eq!(workshop.run_quietly(&["env", "-t", "*", "--token-file", "token"]).code, 2);
+    assert!(entra.requests().is_empty(), "{:?}", entra.requests());
+}
+
+#[test]
+fn an_az_that_is_not_there_is_no_command_that_was_not_found() {
     let entra = Canned::answering(entra_success());
     let mut workshop = Workshop::new();
     let claims = with(gitlab_claims(), json!({"aud": "api://AzureADTokenExchange"}));
