@@ -1,6 +1,10 @@
 //! Services that answer with nonsense, and networks that break: an error that says so, nothing exported, no child run.
 
-use crate::support::{Canned, SECRET_KEY, Workshop, http, sts_error, sts_success};
+use federate_core::testing::jwt;
+
+use crate::support::{
+    Canned, SECRET_KEY, Workshop, azure_base, entra_success, gitlab_claims, http, sts_error, sts_success, with,
+};
 
 /// Exchanges against this STS; the child would leave a file.
 fn refused(endpoint: &str) -> (i32, String) {
@@ -103,4 +107,69 @@ fn passing_failures_are_tried_again() {
     let done = workshop.run_quietly(&["env", "--set", "network.max_tries=3"]);
     assert_eq!(done.code, 5, "{}", done.stderr);
     assert_eq!(sts.requests().len(), 3);
+}
+
+#[test]
+fn a_refusal_that_repeats_the_token_does_not_show_it() {
+    let token = jwt(&gitlab_claims());
+    for (code, message) in [("AccessDenied", token.as_str()), (token.as_str(), "no")] {
+        let sts = Canned::answering(sts_error("403 Forbidden", code, message));
+        let mut workshop = Workshop::gitlab_aws(&sts.url);
+        workshop.set("AWS_ID_TOKEN", &token);
+        // The workshop looks for the token in all that is said.
+        let done = workshop.run_quietly(&["env", "-v"]);
+        assert!(done.code == 4 && done.stderr.contains("(secret)"), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn words_of_others_neither_begin_a_line_nor_steer_a_terminal() {
+    let said = "no\n::add-mask::x\n&#27;[31mred";
+    let sts = Canned::answering(sts_error("403 Forbidden", "AccessDenied", said));
+    let done = Workshop::gitlab_aws(&sts.url).run_quietly(&["env", "--color", "always"]);
+    assert!(done.stderr.contains("no ::add-mask::x  [31mred"), "{}", done.stderr);
+}
+
+#[test]
+fn a_pause_longer_than_any_clock_is_not_waited_for() {
+    let throttled = sts_error("429 Too Many Requests", "Throttling", "Rate exceeded");
+    for seconds in ["18446744073709551615", "99999999999999999999999"] {
+        let head = format!("\r\nRetry-After: {seconds}\r\n\r\n");
+        let sts = Canned::answering(throttled.replacen("\r\n\r\n", &head, 1));
+        let done = Workshop::gitlab_aws(&sts.url).run_quietly(&["env"]);
+        assert_eq!((done.code, sts.requests().len()), (5, 1), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn times_that_no_calendar_has_are_no_reason_to_fall_over() {
+    let entra = Canned::answering(entra_success());
+    let mut workshop = Workshop::new();
+    workshop.profile("base", &azure_base(&entra.url)).gitlab_job();
+    let azure = with(gitlab_claims(), serde_json::json!({"aud": "api://AzureADTokenExchange"}));
+    for (changes, code) in [
+        (serde_json::json!({"exp": 1_777_888_800_000_i64}), 0),
+        (serde_json::json!({"exp": 1e300}), 0),
+        (serde_json::json!({"exp": -1e300}), 125),
+        (serde_json::json!({"nbf": i64::MIN}), 0),
+        (serde_json::json!({"nbf": i64::MAX}), 125),
+    ] {
+        workshop.set("AWS_ID_TOKEN", &jwt(&with(azure.clone(), changes.clone())));
+        let done = workshop.run_quietly(&["exec", "--", "true"]);
+        assert!(done.code == code && !done.stderr.contains("panicked"), "{changes}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn credentials_that_are_over_are_not_handed_out_in_silence() {
+    let sts = Canned::answering(sts_success().replace("2099-05-04", "2020-05-04"));
+    let done = Workshop::gitlab_aws(&sts.url).run(&["exec", "--", "true"]);
+    assert!(done.code == 0 && done.stderr.contains("ended at 2020-05-04T12:00:00Z"), "{}", done.stderr);
+}
+
+#[test]
+fn the_last_try_is_made_when_the_wait_for_trust_is_over() {
+    let sts = Canned::answering(sts_error("403 Forbidden", "AccessDenied", "no"));
+    let done = Workshop::gitlab_aws(&sts.url).run_quietly(&["env", "--wait-for-trust", "1s"]);
+    assert_eq!((done.code, sts.requests().len()), (4, 2), "{}", done.stderr);
 }

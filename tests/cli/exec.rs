@@ -9,7 +9,8 @@ use federate_core::testing::jwt;
 use serde_json::json;
 
 use crate::support::{
-    Canned, SECRET_KEY, SESSION_TOKEN, Workshop, finish, gitlab_claims, http, leftovers, sts_success, with,
+    Canned, SECRET_KEY, SESSION_TOKEN, Workshop, azure_base, entra_success, finish, gitlab_claims, http, leftovers,
+    sts_success, with,
 };
 
 fn workshop() -> (Canned, Workshop) {
@@ -157,4 +158,31 @@ fn two_principals_of_one_variable_are_refused_before_the_network() {
     }
     assert_eq!(workshop.run_quietly(&["env", "-t", "*", "--token-file", "token"]).code, 2);
     assert!(entra.requests().is_empty(), "{:?}", entra.requests());
+}
+
+#[test]
+fn an_az_that_is_not_there_is_no_command_that_was_not_found() {
+    let entra = Canned::answering(entra_success());
+    let mut workshop = Workshop::new();
+    let claims = with(gitlab_claims(), json!({"aud": "api://AzureADTokenExchange"}));
+    workshop.profile("base", &azure_base(&entra.url)).gitlab_job().set("AWS_ID_TOKEN", &jwt(&claims));
+    workshop.set("PATH", "/nonexistent");
+    let done = workshop.run_quietly(&["exec", "--az-login", "--", "/bin/echo", "ran"]);
+    assert_eq!((done.code, done.stdout.as_str()), (125, ""), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("error[setup-failed]") && done.stderr.contains("is `az` installed"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn a_federate_inside_finds_the_profiles_that_were_named() {
+    let (_sts, workshop) = workshop();
+    std::fs::create_dir(workshop.path("elsewhere")).unwrap();
+    let mut command =
+        workshop.command(&["--profiles-dir", "../project/profiles", "exec", "-t", "aws", "--", "sh", "-c"]);
+    command.arg(format!("cd / && {} plan -o json", env!("CARGO_BIN_EXE_federate")));
+    let done = finish(command.current_dir(workshop.path("elsewhere")).output().unwrap());
+    assert!(done.code == 0 && done.stdout.contains("arn:aws:iam::111122223333:role/deploy"), "{}", done.stderr);
 }

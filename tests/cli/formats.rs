@@ -79,7 +79,8 @@ fn cmd_keeps_percent_signs() {
 fn github_gets_masks_first_and_a_delimiter_nobody_can_guess() {
     let mut workshop = workshop("line one");
     let file = workshop.path("github-env");
-    std::fs::write(&file, "BEFORE=1\n").unwrap();
+    // Some step left the last line open.
+    std::fs::write(&file, "BEFORE=1").unwrap();
     workshop.set("GITHUB_ENV", file.to_str().unwrap());
     let done = workshop.run_quietly(&["env", "-f", "github", "--write"]);
     assert_eq!(done.code, 0, "{}", done.stderr);

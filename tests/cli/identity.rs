@@ -3,7 +3,9 @@
 use federate_core::testing::jwt;
 use serde_json::{Value, json};
 
-use crate::support::{Canned, Workshop, aws_base, gitlab_claims, http, now, sts_success, with};
+use crate::support::{
+    Canned, Workshop, aws_base, azure_base, entra_success, gitlab_claims, http, now, sts_success, with,
+};
 
 fn token(audience: Value) -> String {
     jwt(&with(gitlab_claims(), json!({"aud": audience})))
@@ -83,6 +85,20 @@ fn github_is_asked_once_an_audience() {
 }
 
 #[test]
+fn the_request_token_that_terraform_is_given_is_masked_as_well() {
+    let entra = Canned::answering(entra_success());
+    let claims = json!({"iss": "https://token.actions.githubusercontent.com", "aud": "api://AzureADTokenExchange", "sub": "s", "exp": now() + 300});
+    let body = json!({"value": jwt(&claims), "count": 1}).to_string();
+    let issuer = Canned::answering(http("200 OK", "application/json", &body));
+    let mut workshop = github(&issuer.url, "");
+    workshop.profile("base", &azure_base(&entra.url));
+    let token_file = workshop.path("token").display().to_string();
+    let done = workshop.run(&["env", "-f", "github", "--token-file", &token_file]);
+    assert!(done.code == 0 && done.stdout.contains("eyJcanaryBearer.eyJ.x"), "{}", done.stderr);
+    assert!(done.stderr.contains("::add-mask::eyJcanaryBearer.eyJ.x\n"), "{}", done.stderr);
+}
+
+#[test]
 fn github_without_the_permission_or_from_a_fork() {
     let sts = Canned::answering(sts_success());
     let mut workshop = github("http://127.0.0.1:1", &sts.url);
@@ -152,6 +168,20 @@ fn adapters_stand_in_columns_however_long_their_names_are() {
         "{}",
         done.stdout
     );
+}
+
+#[test]
+fn keys_of_another_issuer_verify_nothing() {
+    let server = Canned::answering_with(|url| {
+        let document = json!({"issuer": format!("{url}/"), "jwks_uri": format!("{url}/keys"), "keys": []});
+        http("200 OK", "application/json", &document.to_string())
+    });
+    let mut workshop = Workshop::gitlab_aws("http://127.0.0.1:9");
+    let token = jwt(&with(gitlab_claims(), json!({"iss": server.url, "aud": server.url})));
+    workshop.set("CI_SERVER_URL", &server.url).set("AWS_ID_TOKEN", &token);
+    let done = workshop.run_quietly(&["token"]);
+    let said = format!("not checked: the discovery document of {0} is that of {0}/", server.url);
+    assert!(done.code == 0 && done.stderr.contains(&said), "{}", done.stderr);
 }
 
 #[test]

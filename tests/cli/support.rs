@@ -151,6 +151,18 @@ pub(crate) fn aws_base(endpoint: &str) -> String {
     )
 }
 
+pub(crate) fn azure_base(authority: &str) -> String {
+    format!(
+        "[targets.azure]\ntype = \"azure\"\ntenant_id = \"00000000-0000-0000-0000-000000000001\"\n\
+         client_id = \"00000000-0000-0000-0000-000000000002\"\nauthority_host = \"{authority}\"\n"
+    )
+}
+
+/// What Entra answers when it says yes.
+pub(crate) fn entra_success() -> String {
+    http("200 OK", "application/json", r#"{"access_token":"a.b.c","expires_in":3599}"#)
+}
+
 /// What STS answers when it says yes.
 pub(crate) fn sts_success() -> String {
     let body = format!(

@@ -32,6 +32,11 @@ struct Section {
     lines: Vec<String>,
 }
 
+/// As Python reads it: in any case, before either sign.
+fn key_of(line: &str) -> String {
+    line.split(['=', ':']).next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
 fn sections(text: &str) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
     let mut dropping_nested = false;
@@ -45,8 +50,7 @@ fn sections(text: &str) -> Vec<Section> {
         let Some(section) = sections.last_mut() else { continue };
         let is_nested = line.starts_with([' ', '\t']);
         if !is_nested {
-            let key = trimmed.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
-            dropping_nested = is_credential_key(&key);
+            dropping_nested = is_credential_key(&key_of(line));
         }
         if !dropping_nested {
             section.lines.push(line.to_owned());
@@ -97,8 +101,8 @@ fn with_profiles<'t>(user: Option<&str>, targets: impl Iterator<Item = (&'t str,
         });
         let section = &mut kept[at];
         section.lines.retain(|line| {
-            let key = line.split('=').next().map(str::trim);
-            !lines.iter().any(|(own, _)| key == Some(own))
+            let is_nested = line.starts_with([' ', '\t']);
+            is_nested || !lines.iter().any(|(own, _)| key_of(line) == *own)
         });
         section.lines.splice(0..0, lines.into_iter().map(|(key, value)| format!("{key} = {value}")));
     }
@@ -150,6 +154,15 @@ mod tests {
         assert!(profile(text, "prod").contains(&("aws_secret_access_key".into(), "s1".into())));
         assert!(profile(text, "dev").contains(&("aws_secret_access_key".into(), "s2".into())));
         assert!(profile(text, "unknown").is_empty());
+    }
+
+    #[test]
+    fn keys_are_known_however_they_are_written() {
+        let user = "[profile dev]\nRegion = us-east-1\nAws_Session_Token: canary\ns3 =\n  region = nested\n";
+        let file = merged(Some(user), &[("dev", &credentials("s"))]);
+        let text = file.reveal();
+        assert!(!text.contains("canary") && !text.contains("Region"), "{text}");
+        assert!(text.contains("region = eu-west-1\ns3 =\n  region = nested\n"), "{text}");
     }
 
     #[test]

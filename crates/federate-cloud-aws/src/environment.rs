@@ -44,11 +44,12 @@ fn plain_variables(child: &mut ChildEnv, credentials: &Credentials) {
     }
 }
 
-/// The user's AWS config file.
+/// The user's AWS config file. A CI's settings do not expand a tilde, so the CLI does.
 fn user_config(context: &Context) -> Option<PathBuf> {
-    match context.env.get("AWS_CONFIG_FILE") {
-        Some(path) => Some(PathBuf::from(path)),
-        None => context.env.get("HOME").map(|home| Path::new(home).join(".aws/config")),
+    let path = context.env.get("AWS_CONFIG_FILE").unwrap_or("~/.aws/config");
+    match path.strip_prefix("~/") {
+        Some(below_home) => context.env.get("HOME").map(|home| Path::new(home).join(below_home)),
+        None => Some(PathBuf::from(path)),
     }
 }
 

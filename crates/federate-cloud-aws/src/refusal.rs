@@ -13,6 +13,8 @@ const THROTTLING: &[&str] = &[
     "RequestThrottledException",
     "RequestThrottled",
     "TooManyRequestsException",
+    "ProvisionedThroughputExceededException",
+    "TransactionInProgressException",
     "RequestLimitExceeded",
     "BandwidthLimitExceeded",
     "LimitExceededException",
@@ -90,6 +92,9 @@ fn advice(asked: Asked<'_>, sts: &StsError) -> Error {
                 .with_recovery(Recovery::Trust),
         },
         "InvalidIdentityToken" => identity_token(message, token.map(|token| &**token.claims())).with_setting(setting),
+        "ExpiredTokenException" | "ExpiredToken" if token.is_none() => says(&codes::EXPIRED_TOKEN, "STS says that the session's time is over".to_owned())
+            .with_help("exchange anew: run `federate exec` again, with a longer `duration` if it ends too early; compare this machine's clock with the real time")
+            .with_recovery(Recovery::NewToken),
         "ExpiredTokenException" | "ExpiredToken" => says(&codes::EXPIRED_TOKEN, "STS says that the token's time is over".to_owned())
             .with_help("ask for it later in the job, or have the CI system issue it with a longer life; compare this machine's clock with the time in STS's words")
             .with_recovery(Recovery::NewToken),
@@ -110,7 +115,10 @@ fn advice(asked: Asked<'_>, sts: &StsError) -> Error {
         "ValidationError" => says(&codes::VALIDATION, format!("STS refuses a parameter of {operation}")).with_help("check the role's ARN, the session's name and the duration"),
         code if THROTTLING.contains(&code) => says(&core_codes::SERVICE_ERROR, "STS is throttling this account".to_owned()).with_help("spread the jobs, or ask the regional endpoint instead of the global one"),
         code if PASSING.contains(&code) => says(&core_codes::SERVICE_ERROR, format!("STS failed with {code}")).with_help("see https://health.aws.amazon.com, then run the job again"),
-        code => says(&codes::REFUSED, format!("STS refuses {operation} with {code}")),
+        code @ ("SignatureDoesNotMatch" | "RequestExpired") => says(&codes::REFUSED, format!("STS refuses {operation} with {code}"))
+            .with_help("a request is signed with the time: compare this machine's clock with the time in STS's words; a proxy that changes requests breaks the signature as well"),
+        code => says(&codes::REFUSED, format!("STS refuses {operation} with {code}"))
+            .with_help("see its own words above; https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html says what the code means"),
     }
 }
 
@@ -247,6 +255,8 @@ mod tests {
             ("MalformedPolicyDocument", "", "aws-session-policy", "grammar"),
             ("PackedPolicyTooLarge", "", "aws-session-policy", "shorten"),
             ("RegionDisabledException", "", "aws-region-disabled", "activate"),
+            ("SignatureDoesNotMatch", "Signature expired", "aws-refused", "clock"),
+            ("SomethingNew", "", "aws-refused", "CommonErrors"),
             (
                 "ValidationError",
                 "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use federate_core::error::said;
 use federate_core::{Error, Response, Secret, codes};
 use quick_xml::Reader;
 use quick_xml::events::Event;
@@ -69,7 +70,14 @@ pub(crate) fn credentials(operation: &str, response: &Response) -> Result<Sessio
     let prefix = format!("{operation}Response/{operation}Result");
     let field = |name: &str| {
         let value = all.get(&format!("{prefix}/{name}")).map(|text| text.trim()).filter(|text| !text.is_empty());
-        value.map(str::to_owned).ok_or_else(|| invalid(operation, response, &format!("it has no {name}")))
+        match value {
+            // In a config file or a CI's own file, a line break would begin another setting.
+            Some(value) if value.contains(char::is_control) => {
+                Err(invalid(operation, response, &format!("its {name} has control characters")))
+            }
+            Some(value) => Ok(value.to_owned()),
+            None => Err(invalid(operation, response, &format!("it has no {name}"))),
+        }
     };
     let expiration = field("Credentials/Expiration")?;
     let expires = humantime::parse_rfc3339_weak(&expiration)
@@ -106,7 +114,7 @@ pub(crate) fn caller(response: &Response) -> Result<(String, String, String), Er
 /// The error document of an answer, if it is one.
 pub(crate) fn error(response: &Response) -> Option<StsError> {
     let all = elements(&response.body)?;
-    let text = |path: &str| all.get(path).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let text = |path: &str| all.get(path).map(|text| said(text)).filter(|text| !text.is_empty());
     let code = text("ErrorResponse/Error/Code")?;
     Some(StsError {
         code,

@@ -36,6 +36,15 @@ impl Aws {
         resolve(&self.settings, context)
     }
 
+    /// The endpoint that is about to be asked; says so where it is not AWS's own.
+    fn announced_endpoint(&self, context: &Context) -> Result<Endpoint, Error> {
+        let endpoint = self.endpoint(context)?;
+        if endpoint.reach != Reach::BuiltIn {
+            context.reporter.note(&format!("STS is asked at {}, not at AWS's own endpoint", endpoint.url));
+        }
+        Ok(endpoint)
+    }
+
     /// The role that comes out at the end, and its key.
     fn last_role(&self) -> (&str, String) {
         match self.settings.chain.iter().enumerate().next_back() {
@@ -127,10 +136,7 @@ impl CloudTarget for Aws {
     }
 
     async fn exchange(&self, context: &Context, token: &IdToken) -> Result<Credentials, Error> {
-        let endpoint = self.endpoint(context)?;
-        if endpoint.reach != Reach::BuiltIn {
-            context.reporter.note(&format!("STS is asked at {}, not at AWS's own endpoint", endpoint.url));
-        }
+        let endpoint = self.announced_endpoint(context)?;
         let answer = context.send(&web_identity(&self.settings, &endpoint, Some(token))).await?;
         if answer.status != 200 {
             let asked = Asked {
@@ -172,7 +178,7 @@ impl CloudTarget for Aws {
     }
 
     async fn whoami(&self, context: &Context, credentials: &Credentials) -> Result<Principal, Error> {
-        let endpoint = self.endpoint(context)?;
+        let endpoint = self.announced_endpoint(context)?;
         let (Some(id), Some(secret), Some(token)) = (
             credentials.plain("access_key_id"),
             credentials.secret("secret_access_key"),

@@ -26,13 +26,18 @@ const AZ_CLOUD: &str = "federate";
 
 /// Would outrank the token file in an SDK's or provider's chain, or contradict it.
 const OUTRANKING: &[&str] = &[
+    "AZURE_ACCESS_TOKEN",
     "AZURE_ADDITIONALLY_ALLOWED_TENANTS",
     "AZURE_AUTHORITY_HOST",
+    "AZURE_AUTH_LOCATION",
+    "AZURE_CLIENT_CERTIFICATE",
     "AZURE_CLIENT_CERTIFICATE_PASSWORD",
     "AZURE_CLIENT_CERTIFICATE_PATH",
     "AZURE_CLIENT_ID",
     "AZURE_CLIENT_SECRET",
     "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN",
+    "AZURE_CREDENTIALS",
+    "AZURE_FEDERATED_TOKEN",
     "AZURE_FEDERATED_TOKEN_FILE",
     "AZURE_PASSWORD",
     "AZURE_POD_IDENTITY_AUTHORITY_HOST",
@@ -53,6 +58,7 @@ const OUTRANKING: &[&str] = &[
     "ARM_METADATA_HOST",
     "ARM_METADATA_HOSTNAME",
     "ARM_MSI_ENDPOINT",
+    "ARM_PASSWORD",
     "ARM_SAS_TOKEN",
     "ARM_SUBSCRIPTION_ID",
     "ARM_TENANT_ID",
@@ -60,6 +66,7 @@ const OUTRANKING: &[&str] = &[
     "ARM_USE_CLI",
     "ARM_USE_MSI",
     "ARM_USE_OIDC",
+    "ARM_USERNAME",
     "IMDS_ENDPOINT",
 ];
 
@@ -212,7 +219,8 @@ impl Cloud for AzureCloud {
     }
 
     fn outranking(&self) -> Vec<NamePattern> {
-        let prefixes = ["ARM_OIDC_", "IDENTITY_", "MSI_"].into_iter().map(NamePattern::Prefix);
+        // Where a cluster would have tokens sent instead: AZURE_KUBERNETES_TOKEN_PROXY.
+        let prefixes = ["ARM_OIDC_", "AZURE_KUBERNETES_", "IDENTITY_", "MSI_"].into_iter().map(NamePattern::Prefix);
         OUTRANKING.iter().map(|name| NamePattern::Exact(name)).chain(prefixes).collect()
     }
 

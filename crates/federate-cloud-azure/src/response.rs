@@ -2,8 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
+use federate_core::error::said;
 use federate_core::{Error, Response, Secret, codes};
 use serde_json::Value as Json;
+
+/// No token lives longer than a day or so; a number above this one is no time.
+const LONGEST_LIFE: Duration = Duration::from_secs(366 * 86_400);
 
 /// An access token and when it ends.
 #[derive(Clone, Debug)]
@@ -30,22 +34,23 @@ pub(crate) fn access_token(response: &Response, now: SystemTime) -> Result<Acces
     let token = json
         .get("access_token")
         .and_then(Json::as_str)
-        .filter(|token| !token.is_empty())
+        .filter(|token| !token.is_empty() && !token.contains(char::is_control))
         .ok_or_else(|| invalid(response, "it has no access_token"))?;
     let seconds = json
         .get("expires_in")
         .and_then(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok()))
         .ok_or_else(|| invalid(response, "it has no expires_in"))?;
-    let expires = now
-        .checked_add(Duration::from_secs(seconds))
-        .ok_or_else(|| invalid(response, "its expires_in is not a time"))?;
-    Ok(AccessToken { token: Secret::new(token), expires })
+    let life = Duration::from_secs(seconds);
+    if life > LONGEST_LIFE {
+        return Err(invalid(response, "its expires_in is not a time"));
+    }
+    Ok(AccessToken { token: Secret::new(token), expires: now + life })
 }
 
 /// The error document of an answer, if it is one.
 pub(crate) fn error(response: &Response) -> Option<EntraError> {
     let json: Json = serde_json::from_slice(&response.body).ok()?;
-    let error = json.get("error")?.as_str()?.to_owned();
+    let error = said(json.get("error")?.as_str()?);
     let text = |key: &str| json.get(key).and_then(Json::as_str).unwrap_or_default();
     let whole = text("error_description");
     let from_text = whole
@@ -64,7 +69,7 @@ pub(crate) fn error(response: &Response) -> Option<EntraError> {
     Some(EntraError {
         error,
         number,
-        description: description.split_whitespace().collect::<Vec<_>>().join(" "),
+        description: said(&description.split_whitespace().collect::<Vec<_>>().join(" ")),
         trace_id,
     })
 }

@@ -5,7 +5,8 @@ use std::time::SystemTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use federate_core::claims::Claims;
-use federate_core::{Context, Error, Principal, Request, Secret, codes as core_codes};
+use federate_core::error::said;
+use federate_core::{Context, Error, Principal, Reach, Request, Secret, codes as core_codes};
 use serde_json::{Map, Value as Json, json};
 use url::Url;
 
@@ -54,6 +55,9 @@ fn claims(access: &Secret) -> Claims {
 }
 
 async fn subscriptions(context: &Context, manager: &Place, access: &Secret) -> Result<Vec<Json>, Error> {
+    if manager.reach != Reach::BuiltIn {
+        context.reporter.note(&format!("Resource Manager is asked at {}, not at the cloud's own", manager.url));
+    }
     let first = join(manager, SUBSCRIPTIONS)?;
     let mut next = Some(first.clone());
     let mut found = Vec::new();
@@ -81,7 +85,7 @@ async fn page(context: &Context, manager: &Place, url: Url, access: &Secret) -> 
         return serde_json::from_slice(&answer.body).map_err(|_| response::invalid(&answer, "it is not JSON"));
     }
     let json: Json = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let text = |key: &str| json["error"][key].as_str().unwrap_or_default().to_owned();
+    let text = |key: &str| said(json["error"][key].as_str().unwrap_or_default());
     let code = match answer.status {
         429 | 500.. => &core_codes::SERVICE_ERROR,
         _ => &codes::REFUSED,
@@ -97,7 +101,6 @@ async fn page(context: &Context, manager: &Place, url: Url, access: &Secret) -> 
 mod tests {
     use super::*;
     use crate::clouds::is_own_host;
-    use federate_core::Reach;
     use federate_core::testing::fixture;
 
     fn place() -> Place {

@@ -39,10 +39,13 @@ impl Claims {
         }
     }
 
-    /// A numeric date (RFC 7519 section 2) in whole seconds since 1970; fractions are cut off.
+    /// A numeric date (RFC 7519 section 2) in whole seconds since 1970; fractions are cut off. A time that no calendar
+    /// writes with four digits counts as the last one that it does, so that whoever reads it can reckon with it.
     pub fn seconds(&self, name: &str) -> Option<i64> {
+        const END_OF_9999: i64 = 253_402_300_799;
         let value = self.0.get(name)?;
-        value.as_i64().or_else(|| value.as_f64().map(|float| float as i64))
+        let seconds = value.as_i64().or_else(|| value.as_f64().map(|float| float as i64))?;
+        Some(seconds.clamp(-END_OF_9999, END_OF_9999))
     }
 
     /// `iss`.
@@ -128,5 +131,9 @@ mod tests {
     #[test]
     fn times_may_be_floats() {
         assert_eq!(claims(json!({"exp": 1777888800.9})).seconds("exp"), Some(1_777_888_800));
+        for absurd in [json!(i64::MAX), json!(u64::MAX), json!(1e300), json!(1_777_888_800_000_i64)] {
+            assert_eq!(claims(json!({"exp": absurd})).seconds("exp"), Some(253_402_300_799));
+        }
+        assert_eq!(claims(json!({"exp": i64::MIN})).seconds("exp"), Some(-253_402_300_799));
     }
 }

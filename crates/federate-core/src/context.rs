@@ -102,13 +102,13 @@ impl Context {
         Self { deadline: Instant::now() + self.exchange_timeout, ..self.clone() }
     }
 
-    /// Sends a request if the policy lets a token go there.
+    /// Sends a request if the policy lets a token go there. An answer that is no success comes without the request's secrets.
     ///
     /// # Errors
     /// `host-not-allowed`, and those of [`Http::send`].
     pub async fn send(&self, request: &Request) -> Result<Response, Error> {
         self.policy.check_url(&request.url, &request.reach)?;
-        self.http.send(request, self.deadline).await
+        Ok(self.http.send(request, self.deadline).await?.hiding_secrets_of(request))
     }
 
     /// Seconds since 1970 by the host's clock.

@@ -23,11 +23,20 @@ impl HumanDuration {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if let Ok(seconds) = text.parse::<u64>() {
-            return Ok(Self(Duration::from_secs(seconds)));
+            return Self::bounded(Duration::from_secs(seconds));
         }
         humantime::parse_duration(text)
-            .map(Self)
             .map_err(|error| format!("`{text}` is not a duration ({error}); write it like 1h or 15m"))
+            .and_then(Self::bounded)
+    }
+
+    /// No clock can reckon with some numbers of seconds.
+    fn bounded(duration: Duration) -> Result<Self, String> {
+        const YEAR: Duration = Duration::from_secs(366 * 86_400);
+        if duration > YEAR {
+            return Err("a duration cannot be longer than a year; write it like 1h or 15m".to_owned());
+        }
+        Ok(Self(duration))
     }
 }
 
@@ -62,12 +71,11 @@ impl<'de> Deserialize<'de> for HumanDuration {
                 HumanDuration::parse(text).map_err(E::custom)
             }
             fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<HumanDuration, E> {
-                Ok(HumanDuration(Duration::from_secs(seconds)))
+                HumanDuration::bounded(Duration::from_secs(seconds)).map_err(E::custom)
             }
             fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<HumanDuration, E> {
-                u64::try_from(seconds)
-                    .map(|seconds| HumanDuration(Duration::from_secs(seconds)))
-                    .map_err(|_| E::custom("a duration cannot be negative"))
+                let seconds = u64::try_from(seconds).map_err(|_| E::custom("a duration cannot be negative"))?;
+                self.visit_u64(seconds)
             }
         }
         deserializer.deserialize_any(Visitor)
@@ -96,6 +104,9 @@ mod tests {
             assert_eq!(HumanDuration::parse(text).unwrap().as_secs(), seconds, "{text}");
         }
         assert!(HumanDuration::parse("an hour").unwrap_err().contains("1h"));
+        for endless in ["18446744073709551615", "400d", "1000y"] {
+            assert!(HumanDuration::parse(endless).unwrap_err().contains("longer than a year"), "{endless}");
+        }
     }
 
     #[test]
@@ -103,5 +114,6 @@ mod tests {
         let hour: HumanDuration = serde_json::from_str("3600").unwrap();
         assert_eq!(serde_json::to_string(&hour).unwrap(), "\"1h\"");
         assert!(serde_json::from_str::<HumanDuration>("-1").is_err());
+        assert!(serde_json::from_str::<HumanDuration>("9223372036854775807").is_err());
     }
 }

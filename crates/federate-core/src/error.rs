@@ -227,3 +227,22 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// What the other side says, for an error: in one line, without control characters, and at most 2,000 characters of it.
+pub fn said(text: &str) -> String {
+    const MOST: usize = 2_000;
+    let line: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST).collect();
+    if text.trim().chars().nth(MOST).is_some() { line + "…" } else { line }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_other_side_says_is_one_line() {
+        assert_eq!(said(" a\r\n::add-mask::b\u{1b}[31m \n"), "a  ::add-mask::b [31m");
+        let long = said(&"x".repeat(3_000));
+        assert_eq!((long.chars().count(), long.ends_with('…')), (2_001, true));
+    }
+}

@@ -177,6 +177,18 @@ impl Request {
         Some(Secret::new(encoder.finish()))
     }
 
+    /// The secrets that it holds; of `Bearer TOKEN` the token alone.
+    fn secrets(&self) -> impl Iterator<Item = &str> {
+        let form: &[(String, Field)] = match &self.body {
+            Body::Empty => &[],
+            Body::Form(fields) => fields,
+        };
+        self.headers.iter().chain(form).filter_map(|(_, field)| match field {
+            Field::Secret(secret) => secret.reveal().split_whitespace().next_back(),
+            Field::Plain(_) | Field::Later(_) => None,
+        })
+    }
+
     /// What `plan` shows, with secrets and what is not known yet replaced.
     pub fn shown(&self) -> Json {
         let pairs = |fields: &[(String, Field)]| -> Json {
@@ -226,6 +238,26 @@ impl Response {
     /// The body as text, invalid bytes replaced.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
+    }
+
+    /// The same without the request's secrets: the words of whoever answers with something else than a success are shown to
+    /// people, and may repeat what they were sent.
+    #[must_use]
+    pub(crate) fn hiding_secrets_of(mut self, request: &Request) -> Self {
+        /// A shorter text is no real secret, and may well be part of other words.
+        const SHORTEST: usize = 8;
+        if self.status == 200 {
+            return self;
+        }
+        for secret in request.secrets().filter(|secret| secret.len() >= SHORTEST) {
+            if self.text().contains(secret) {
+                self.body = self.text().replace(secret, "(secret)").into_bytes();
+            }
+            for (_, value) in self.headers.iter_mut().filter(|(_, value)| value.contains(secret)) {
+                *value = value.replace(secret, "(secret)");
+            }
+        }
+        self
     }
 
     /// The server's `Date`, where it sent one that can be read (RFC 9110 section 6.6.1).
@@ -284,6 +316,21 @@ mod tests {
         let shown = format!("{} {:?}", request().shown(), request());
         assert!(!shown.contains("canary"), "{shown}");
         assert!(shown.contains("AssumeRoleWithWebIdentity"));
+    }
+
+    #[test]
+    fn a_refusal_that_repeats_what_it_was_sent_loses_it() {
+        let mut asked = request().with_header("authorization", Secret::new("Bearer canary-of-the-job"));
+        asked.body = Body::Form(vec![("Short".to_owned(), Field::Secret(Secret::new("error")))]);
+        let answer = |status| Response {
+            status,
+            headers: vec![("x-request".to_owned(), "id canary-of-the-job".to_owned())],
+            body: b"{\"error\": \"canary-of-the-job is over\"}".to_vec(),
+        };
+        let refusal = answer(401).hiding_secrets_of(&asked);
+        assert_eq!(refusal.text(), "{\"error\": \"(secret) is over\"}");
+        assert_eq!(refusal.header("x-request"), Some("id (secret)"));
+        assert_eq!(answer(200).hiding_secrets_of(&asked).body, answer(200).body);
     }
 
     #[test]

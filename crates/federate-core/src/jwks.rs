@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::token::IdToken;
 
 /// An issuer's key set.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Jwks {
     keys: Vec<Jwk>,
 }
@@ -28,19 +28,24 @@ struct Jwk {
 }
 
 impl Jwks {
-    /// Reads a JWKS document.
+    /// Reads a JWKS document. Keys that cannot be read are left out (RFC 7517 section 5).
     ///
     /// # Errors
     /// `response-invalid`.
     pub fn parse(document: &[u8]) -> Result<Self, Error> {
-        serde_json::from_slice(document).map_err(|error| {
+        #[derive(Deserialize)]
+        struct Document {
+            keys: Vec<serde_json::Value>,
+        }
+        let document: Document = serde_json::from_slice(document).map_err(|error| {
             Error::new(&codes::RESPONSE_INVALID, "the issuer's key set (JWKS) cannot be read")
                 .with_cause(error.to_string())
-        })
+        })?;
+        let keys = document.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect();
+        Ok(Self { keys })
     }
 
-    /// Checks the signature: RS256/384/512, ES256, ES384, by the key that the token's `kid` names. A token without `kid`
-    /// is checked against the only key of a set of one.
+    /// Checks the signature: RS256/384/512, ES256, ES384, by the keys that the token's `kid` names; without one, by all.
     ///
     /// # Errors
     /// `token-signature`.
@@ -49,12 +54,9 @@ impl Jwks {
             Err(Error::new(&codes::TOKEN_SIGNATURE, what)
                 .with_help("the token was changed, or comes from someone else than the issuer that it names"))
         };
-        let key = match (token.key_id(), self.keys.as_slice()) {
-            (Some(id), keys) => keys.iter().find(|key| key.kid.as_deref() == Some(id)),
-            (None, [only]) => Some(only),
-            (None, _) => None,
-        };
-        let Some(key) = key else {
+        let is_named = |key: &&Jwk| token.key_id().is_none_or(|id| key.kid.as_deref() == Some(id));
+        let named: Vec<&Jwk> = self.keys.iter().filter(is_named).collect();
+        let [key, ..] = named.as_slice() else {
             return refuse(format!(
                 "the issuer publishes no key with the id {}",
                 token.key_id().unwrap_or("(none given)")
@@ -63,7 +65,7 @@ impl Jwks {
         let Some((message, signature)) = token.signed_parts() else {
             return refuse("the token has no signature".to_owned());
         };
-        if key.accepts(token.algorithm(), message.as_bytes(), &signature) {
+        if named.iter().any(|key| key.accepts(token.algorithm(), message.as_bytes(), &signature)) {
             Ok(VerifiedClaims::new((**token.claims()).clone()))
         } else {
             refuse(format!(
@@ -137,6 +139,14 @@ mod tests {
             let claims = Jwks::parse(key.as_bytes()).unwrap().verify(&token).unwrap();
             assert_eq!(claims.issuer(), Some("joe"));
         }
+    }
+
+    #[test]
+    fn one_key_among_others_is_enough() {
+        let (rsa, ec) = (&RSA_KEY[9..RSA_KEY.len() - 2], &EC_KEY[9..EC_KEY.len() - 2]);
+        let keys = format!(r#"{{"keys":[{ec},5,null,{{"kid":"no type"}},{rsa}]}}"#);
+        let token = IdToken::parse(Secret::new(RS256), "RFC 7515").unwrap();
+        assert!(Jwks::parse(keys.as_bytes()).unwrap().verify(&token).is_ok());
     }
 
     #[test]

@@ -310,7 +310,7 @@ impl Session {
         let audiences = source.unbound().audiences(customary.as_deref());
         let renewal = identity.provider.renewal(&self.context);
         let started = Instant::now();
-        let mut pause = Duration::from_secs(1);
+        let mut growing = Duration::from_secs(1);
         let mut stale: Option<Arc<IdToken>> = None;
         let mut since = shared.since;
         loop {
@@ -324,6 +324,13 @@ impl Session {
             let error = match outcome {
                 Ok(credentials) => {
                     credentials.secrets().for_each(|secret| (self.hide)(secret));
+                    if let Some(end) = credentials.expires.filter(|end| *end <= context.host.now()) {
+                        context.reporter.warn(&format!(
+                            "the credentials of target `{}` ended at {} by this machine's clock; if the clock is right, the cloud sent old ones",
+                            source.name(),
+                            humantime::format_rfc3339_seconds(end)
+                        ));
+                    }
                     return Ok(Exchanged { name: source.name().to_owned(), target, token, credentials, renewal });
                 }
                 Err(error) => error.in_section(&section),
@@ -335,13 +342,15 @@ impl Session {
                         .note(&format!("the ID token ended meanwhile ({error}); asking for a new one"));
                     stale = Some(token);
                 }
-                Recovery::Trust if started.elapsed() + pause <= self.wait_for_trust => {
+                Recovery::Trust if started.elapsed() < self.wait_for_trust => {
+                    // The last try is made when the time is up.
+                    let pause = growing.min(self.wait_for_trust.saturating_sub(started.elapsed()));
                     self.context.reporter.note(&format!(
                         "{error}; the trust may not have spread yet, trying again in {}s",
-                        pause.as_secs()
+                        pause.as_secs_f32().ceil()
                     ));
                     tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(15));
+                    growing = (growing * 2).min(Duration::from_secs(15));
                 }
                 _ => return Err(error),
             }

@@ -24,13 +24,16 @@ pub(crate) fn asked(response: &Response, now: SystemTime) -> Option<Duration> {
     retry_after(response.header("retry-after")?, now)
 }
 
-/// `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date.
+/// `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date. More than a day counts as a day: nobody waits so long.
 fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
+    const DAY: Duration = Duration::from_secs(86_400);
     let text = text.trim();
-    match text.parse::<u64>() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => httpdate::parse_http_date(text).ok().map(|date| date.duration_since(now).unwrap_or_default()),
-    }
+    let asked = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().map_or(DAY, Duration::from_secs)
+    } else {
+        httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()
+    };
+    Some(asked.min(DAY))
 }
 
 /// 0 to 1.
@@ -74,6 +77,12 @@ mod tests {
             let pause = pause(2, Some(&asking(at_once)), now, MINUTE).unwrap();
             assert!(pause <= Duration::from_millis(200), "{at_once}");
         }
-        assert_eq!(pause(2, Some(&asking("120")), now, MINUTE), None, "past the deadline");
+        let absurd = ["18446744073709551615", "99999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"];
+        for late in ["120"].iter().chain(&absurd) {
+            assert_eq!(pause(2, Some(&asking(late)), now, MINUTE), None, "{late} is past the deadline");
+        }
+        for absurd in absurd {
+            assert_eq!(asked(&asking(absurd), now), Some(Duration::from_secs(86_400)), "{absurd}");
+        }
     }
 }

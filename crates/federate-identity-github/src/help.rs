@@ -23,12 +23,14 @@ pub(crate) fn missing(context: &Context) -> Error {
     if context.env.get("GITHUB_ACTOR") == Some("dependabot[bot]") {
         return Error::new(&codes::TOKEN_MISSING, what)
             .with_cause("the run was started by Dependabot, and such runs get a read-only token and no ID tokens")
-            .with_help("run the part that needs the cloud after merging, or on an event that a person starts");
+            .with_help("run the part that needs the cloud after merging, or on an event that a person starts")
+            .with_help(format!("for such a run, {PERMISSIONS}"));
     }
     if is_fork(context) {
         return Error::new(&codes::TOKEN_MISSING, what)
             .with_cause("the run belongs to a pull request from a fork, and GitHub gives those no `id-token: write`, whatever the workflow says")
-            .with_help("run the part that needs the cloud after merging, or on a branch of this repository; `pull_request_target` would get a token, but must never run the fork's code");
+            .with_help("run the part that needs the cloud after merging, or on a branch of this repository; `pull_request_target` would get a token, but must never run the fork's code")
+            .with_help(format!("for such a run, {PERMISSIONS}"));
     }
     Error::new(&codes::TOKEN_MISSING, what)
         .with_cause(format!("{URL_VARIABLE} and {TOKEN_VARIABLE} are not set"))
@@ -69,7 +71,8 @@ mod tests {
     fn the_cases_are_told_apart() {
         let fork = r#"{"pull_request":{"head":{"repo":{"full_name":"stranger/ledger"}},"base":{"repo":{"full_name":"quarry-street/ledger"}}}}"#;
         let own = fork.replace("stranger", "quarry-street");
-        assert!(said(PULL_REQUEST, fork).contains("from a fork, and GitHub gives"));
+        let forked = said(PULL_REQUEST, fork);
+        assert!(forked.contains("from a fork, and GitHub gives") && forked.contains("id-token: write\n"), "{forked}");
         assert!(said(PULL_REQUEST, &own).contains("permissions:\n    id-token: write"));
         assert!(said(&[("GITHUB_ACTOR", "dependabot[bot]")], "").contains("Dependabot"));
         assert!(said(&[], "not JSON").contains("permissions:"));

@@ -1,10 +1,11 @@
 //! Asking GitHub for a token.
 
+use federate_core::error::said;
 use federate_core::{
     Audiences, Context, Error, IdToken, Reach, Request, Response, Secret, TokenRequestEndpoint, codes,
 };
 use serde_json::Value as Json;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::help;
 
@@ -17,7 +18,7 @@ pub(crate) const TOKEN_VARIABLE: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 pub(crate) fn endpoint(context: &Context) -> Option<TokenRequestEndpoint> {
     Some(TokenRequestEndpoint {
         url: context.env.get(URL_VARIABLE)?.to_owned(),
-        token: Secret::new(context.env.get(TOKEN_VARIABLE)?),
+        token: Secret::new(context.env.get(TOKEN_VARIABLE)?.trim()),
     })
 }
 
@@ -30,12 +31,13 @@ pub(crate) fn build(context: &Context, audiences: &Audiences) -> Result<Request,
             .with_origin(format!("environment variable {URL_VARIABLE}"))
             .with_help("the runner sets it; pass it on unchanged")
     })?;
-    let others: Vec<(String, String)> = url
-        .query_pairs()
-        .filter(|(name, _)| name != "audience")
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
-    url.query_pairs_mut().clear().extend_pairs(others).append_pair("audience", audiences.first());
+    // What the runner wrote stays to the letter: written anew, it might mean something else.
+    let is_audience = |pair: &str| form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| name == "audience");
+    let others: Vec<&str> =
+        url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !is_audience(pair)).collect();
+    let others = others.join("&");
+    url.set_query((!others.is_empty()).then_some(others.as_str()));
+    url.query_pairs_mut().append_pair("audience", audiences.first());
     Ok(Request::get("ID token request", url, Reach::Ci)
         .with_header("authorization", Secret::new(format!("Bearer {}", endpoint.token.reveal())))
         .with_header("accept", "application/json"))
@@ -61,10 +63,8 @@ pub(crate) fn read(response: &Response) -> Result<IdToken, Error> {
                 .with_help("see https://www.githubstatus.com, then run the job again"))
         }
         status => {
-            let message = json
-                .as_ref()
-                .and_then(|json| json.get("message").or_else(|| json.get("error"))?.as_str())
-                .map(|text| text.chars().take(300).collect::<String>());
+            let message =
+                json.as_ref().and_then(|json| json.get("message").or_else(|| json.get("error"))?.as_str()).map(said);
             let error = Error::new(&codes::TOKEN_REQUEST_REFUSED, format!("GitHub refused the ID token request ({status})"))
                 .with_help("the request token belongs to one job and ends with it; run the job again, and let no wrapper keep the variables of another job");
             Err(match message {
@@ -93,6 +93,14 @@ mod tests {
         let request = build(&fixture(&variables, |_| true).context, &Audiences::one("api://Azure AD&x")).unwrap();
         assert_eq!(request.url.query(), Some("api-version=2.0&audience=api%3A%2F%2FAzure+AD%26x"));
         assert!(!format!("{request:?} {}", request.shown()).contains("canary"));
+        let odd = [
+            (URL_VARIABLE, "https://x.example/token?audience=a&x=a%20b+c&y=%E4&%61udience=b&"),
+            (TOKEN_VARIABLE, "c\n"),
+        ];
+        assert_eq!(
+            build(&fixture(&odd, |_| true).context, &Audiences::one("a")).unwrap().url.query(),
+            Some("x=a%20b+c&y=%E4&audience=a")
+        );
         let bare = [(URL_VARIABLE, "https://x.example/token"), (TOKEN_VARIABLE, "canary")];
         assert_eq!(
             build(&fixture(&bare, |_| true).context, &Audiences::one("a")).unwrap().url.query(),

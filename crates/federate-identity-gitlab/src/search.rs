@@ -47,10 +47,8 @@ pub(crate) fn fitting(context: &Context, issuer: &Issuer, audiences: &Audiences)
     let found = look_around(context, issuer);
     let mut fitting: Vec<&Candidate> =
         found.ours.iter().filter(|candidate| audiences.fits(&candidate.token.claims().audiences())).collect();
-    let has_one = |candidate: &&Candidate| candidate.token.claims().audiences().len() == 1;
-    if fitting.iter().any(has_one) {
-        fitting.retain(has_one);
-    }
+    let best = fitting.iter().map(|candidate| breadth(&candidate.token)).min();
+    fitting.retain(|candidate| Some(breadth(&candidate.token)) == best);
     match fitting.as_slice() {
         [] => {}
         [first, rest @ ..] => {
@@ -72,6 +70,12 @@ pub(crate) fn fitting(context: &Context, issuer: &Issuer, audiences: &Audiences)
         return Ok(legacy.token.clone());
     }
     Err(nothing_fits(found, issuer, audiences))
+}
+
+/// For how many a token is: made for one, a list that happens to have one, a list.
+fn breadth(token: &IdToken) -> usize {
+    let is_list = token.claims().get("aud").is_some_and(serde_json::Value::is_array);
+    if is_list { token.claims().audiences().len().min(2) } else { 0 }
 }
 
 /// The variables that hold tokens of this issuer.
@@ -174,6 +178,9 @@ mod tests {
         let found = find(&[("A", &list), ("B", &one), ("C", &other)]).unwrap();
         assert_eq!(found.source(), "environment variable B");
         assert_eq!(find(&[("A", &list), ("C", &other)]).unwrap().source(), "environment variable A");
+        let list_of_one = token(json!(["aws"]), "4");
+        assert_eq!(find(&[("A", &list_of_one), ("B", &one)]).unwrap().source(), "environment variable B");
+        assert_eq!(find(&[("A", &list), ("B", &list_of_one)]).unwrap().source(), "environment variable B");
     }
 
     #[test]

@@ -40,6 +40,8 @@ const CREDENTIALS: &[&str] = &[
     "GITHUB_TOKEN",
     "GITLAB_TOKEN",
     "GOOGLE_OAUTH_ACCESS_TOKEN",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
     "NPM_TOKEN",
     "SYSTEM_ACCESSTOKEN",
     "TFC_WORKLOAD_IDENTITY_TOKEN",
@@ -356,7 +358,9 @@ mod tests {
         assert_eq!(filled("x", "{env:NOT_SET}", None).unwrap_err(), "env-unset");
         assert_eq!(filled("x", "{claim:reff}", Some(json!({"ref": "main"}))).unwrap_err(), "claim-unknown");
         assert_eq!(filled("x", "{claim:bad}", Some(json!({"bad": "a\nb"}))).unwrap_err(), "claim-unknown");
-        for name in ["AWS_SECRET_ACCESS_KEY", "CI_JOB_TOKEN", "AWS_ID_TOKEN", "MY_PASSWORD", "TOKEN_LIKE"] {
+        for name in
+            ["AWS_SECRET_ACCESS_KEY", "CI_JOB_TOKEN", "AWS_ID_TOKEN", "MY_PASSWORD", "https_proxy", "TOKEN_LIKE"]
+        {
             assert_eq!(filled("x", &format!("{{env:{name}}}"), None).unwrap_err(), "env-credential", "{name}");
         }
     }

@@ -293,7 +293,11 @@ async fn set_up(
     let program = OsString::from(&setup.program);
     let mut command = variables.command(&program);
     command.args(arguments).stdin(std::process::Stdio::null());
-    let ended = spawn(&mut command).map_err(|error| start_failure(&program, &error))?;
+    let ended = spawn(&mut command).map_err(|error| {
+        Error::new(&SETUP_FAILED, format!("`{}` cannot be started, so the command was not run", setup.what))
+            .with_cause(error.to_string())
+            .with_help(format!("is `{}` installed, and in PATH?", setup.program))
+    })?;
     ended.await.map(exit_code).map_err(|_| Error::new(&codes::USAGE, format!("`{}` was lost", setup.what)).into())
 }
 

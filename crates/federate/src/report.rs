@@ -138,9 +138,11 @@ impl From<Vec<Error>> for Failure {
 /// An error for people.
 pub(crate) fn text(error: &Error) -> String {
     let (red, bold) = (Style::new().fg_color(Some(AnsiColor::Red.into())).bold(), Style::new().bold());
-    let mut out = format!("{red}error[{}]{red:#}: {}\n", error.code().name, error.what());
+    // What a file, a token or a server said is not to steer the terminal.
+    let plain = |text: &str| text.replace(char::is_control, " ");
+    let mut out = format!("{red}error[{}]{red:#}: {}\n", error.code().name, plain(error.what()));
     let mut line = |label: &str, text: &str| {
-        for (index, part) in text.lines().enumerate() {
+        for (index, part) in text.lines().map(plain).enumerate() {
             if index == 0 {
                 out.push_str(&format!("  {bold}{label}:{bold:#} {part}\n"));
             } else {

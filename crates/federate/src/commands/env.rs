@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 
-use federate_core::{ChildEnv, Error, Exchanged, FileContent, Reporter as _, codes};
+use federate_core::{ChildEnv, Error, Exchanged, FileContent, Reporter as _, Secret, codes};
 
 use super::exec::{outranking, surroundings};
 use super::written;
@@ -30,6 +30,8 @@ pub(crate) async fn run(start: &Start, arguments: Env) -> Result<u8, Failure> {
             Variable { name: name.clone(), value, is_secret }
         })
         .collect();
+    // The request token that Terraform is given came from the CI, not of an exchange.
+    variables.iter().filter(|variable| variable.is_secret).for_each(|variable| ready.session.hide(&variable.value));
     let unset = unset_by(start, &ready.exchanged, &variables);
     output.warn_of(start, &unset);
     if arguments.format == Format::Gitlab && !arguments.allow_artifact_secrets {
@@ -101,12 +103,19 @@ impl Output {
     pub(crate) fn put(&self, variables: &[Variable], unset: &[String]) -> Result<std::io::Result<()>, Error> {
         let text = self.format.render(variables, unset)?;
         let Some(path) = &self.file else { return Ok(print_result(text.reveal())) };
+        let text = if ends_in_a_line(path) { Secret::new(format!("\n{}", text.reveal())) } else { text };
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
         let appended = file.and_then(|mut file| file.write_all(text.reveal().as_bytes()));
         appended.map(Ok).map_err(|error| {
             Error::new(&codes::USAGE, format!("{path} cannot be appended to")).with_cause(error.to_string())
         })
     }
+}
+
+/// Did whoever wrote there before leave the last line open?
+fn ends_in_a_line(path: &str) -> bool {
+    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    is_file && std::fs::read(path).is_ok_and(|text| text.last().is_some_and(|last| *last != b'\n'))
 }
 
 fn place_files(

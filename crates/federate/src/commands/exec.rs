@@ -154,6 +154,10 @@ fn variables(
     if !profile.names().is_empty() {
         variables.set("FEDERATE_PROFILE", profile.names().join(","));
     }
+    // Named, it would not be found by looking around; and the command may look around elsewhere.
+    if let Some(directory) = start.global.profiles_dir.as_deref() {
+        variables.set("FEDERATE_PROFILES_DIR", std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned()));
+    }
     variables.set("FEDERATE_TARGETS", exchanged.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(","));
     variables.set(GIVEN, "environment");
     variables

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use federate_core::error::said;
 use federate_core::jwks::Jwks;
 use federate_core::{Audiences, Context, Error, IdToken, Issuer, Reporter as _, codes};
 use serde_json::{Value as Json, json};
@@ -89,5 +90,10 @@ async fn signature(context: &Context, issuer: &Issuer, token: &IdToken) -> Resul
 async fn keys(context: &Context, expected: &Issuer, token: &IdToken) -> Result<Jwks, Error> {
     let issuer = issuer::followed(expected, token.claims());
     let discovery = issuer::read(&issuer, &issuer::ask(context, &issuer).await?)?;
+    if discovery.issuer.as_deref() != Some(issuer.as_str()) {
+        let named = said(discovery.issuer.as_deref().unwrap_or("nobody"));
+        let what = format!("the discovery document of {issuer} is that of {named}");
+        return Err(Error::new(&codes::RESPONSE_INVALID, what));
+    }
     issuer::keys(context, &discovery.keys).await
 }

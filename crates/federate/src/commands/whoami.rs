@@ -104,7 +104,8 @@ fn text(name: &str, principal: &Principal) -> String {
             Json::Array(items) => items.iter().map(inline).collect::<Vec<_>>().join("; "),
             other => inline(other),
         };
-        out.push_str(&format!("  {key}: {shown}\n"));
+        // A subscription's name is anybody's text.
+        out.push_str(&format!("  {key}: {}\n", shown.replace(char::is_control, " ")));
     }
     out
 }
