@@ -41,7 +41,7 @@ struct Children {
     /// The first signal, and the first one that ends a process.
     first: AtomicI32,
     ending: AtomicI32,
-    /// Ends them where this process is killed. Started with the first child.
+    /// Ends them where this process is killed. Started for the first child.
     guardian: OnceLock<Option<Mutex<Guardian>>>,
 }
 
@@ -145,9 +145,11 @@ impl SignalGuard {
         let (sender, receiver) = oneshot::channel();
         // Held while the child begins, so that its end cannot be collected before it is known here.
         let mut living = self.children.living();
+        // The guardian is there first, so that only one write lies between a child's beginning and its guard.
+        let guardian = self.children.guardian();
         let mut child = command.spawn()?;
         let pid = i32::try_from(child.id()).unwrap_or_default();
-        if let Some(mut guardian) = self.children.guardian() {
+        if let Some(mut guardian) = guardian {
             guardian.began(pid);
         }
         living.insert(pid, Some(sender));
