@@ -14,7 +14,7 @@ const TRUST: &str = "[targets.member.trust]\nallow = [\
     { identity = \"gitlab\", project = \"quarry-street/ledger\", branch = \"main\" }]\n";
 
 /// So many AWS accounts, in one table.
-fn members(count: usize) -> Workshop {
+pub(crate) fn members(count: usize) -> Workshop {
     let accounts: Vec<String> = (0..count).map(|number| format!("\"{:012}\"", 100_000_000_000 + number)).collect();
     let mut workshop = Workshop::new();
     workshop.profile(
@@ -28,14 +28,14 @@ fn members(count: usize) -> Workshop {
     workshop
 }
 
-const GITHUB: &[&str] = &["--ci", "github"];
+pub(crate) const GITHUB: &[&str] = &["--ci", "github"];
 
 /// The words of `federate each ARGUMENTS` as a job in the sandbox.
 fn words<'a>(sandbox: &[&'a str], arguments: &[&'a str]) -> Vec<&'a str> {
     in_sandbox(sandbox, &[&["each"], arguments].concat())
 }
 
-fn each_in(workshop: &Workshop, sandbox: &[&str], arguments: &[&str]) -> Done {
+pub(crate) fn each_in(workshop: &Workshop, sandbox: &[&str], arguments: &[&str]) -> Done {
     workshop.run_quietly(&words(sandbox, arguments))
 }
 
@@ -44,7 +44,7 @@ fn each(workshop: &Workshop, arguments: &[&str]) -> Done {
 }
 
 /// What the child wrote, without what federate says.
-fn of(text: &str, target: &str) -> Vec<String> {
+pub(crate) fn of(text: &str, target: &str) -> Vec<String> {
     let prefix = format!("{target} |");
     text.lines()
         .filter_map(|line| line.strip_prefix(&prefix))

@@ -34,6 +34,11 @@ impl Job {
     pub(super) fn new(source: Arc<dyn TargetSource>, given: Result<Exchanged, Error>) -> Self {
         Self { source, given, since: SystemTime::now() }
     }
+
+    /// The target with its credentials, if it has them.
+    pub(super) fn had(&self) -> Option<(Arc<dyn TargetSource>, Exchanged)> {
+        Some((self.source.clone(), self.given.as_ref().ok()?.clone()))
+    }
 }
 
 /// Everything that the commands have in common.
@@ -46,6 +51,8 @@ pub(super) struct Crew<'a> {
     pub(super) arguments: &'a Each,
     pub(super) jobs: usize,
     pub(super) is_grouped: bool,
+    /// Until when credentials can be renewed; told when the first endpoint renews some.
+    pub(super) deadlines: Vec<String>,
 }
 
 /// What changes while the commands run.
@@ -53,6 +60,7 @@ pub(super) struct Crew<'a> {
 struct State {
     has_failed: Cell<bool>,
     has_started: Cell<bool>,
+    has_told_deadlines: Cell<bool>,
     done: Cell<usize>,
     running: RefCell<Vec<String>>,
     fatal: RefCell<Option<Failure>>,
@@ -175,6 +183,9 @@ impl Crew<'_> {
             if let Some(value) = value {
                 variables.set(variable, value);
             }
+        }
+        if endpoint.is_some() && !state.has_told_deadlines.replace(true) {
+            self.deadlines.iter().for_each(|line| self.start.stderr.note(line));
         }
         for note in &surroundings.notes {
             self.start.stderr.note(note);
