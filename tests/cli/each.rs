@@ -273,6 +273,19 @@ fn a_background_process_does_not_hold_the_run_up() {
     std::process::Command::new("kill").arg(pid).status().unwrap();
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_is_lost_is_no_success() {
+    let workshop = members(2);
+    for group in ["--group=never", "--group=always"] {
+        let words = words(GITHUB, &["-q", group, "-t", "member-*", "--", "echo", "hello"]);
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let done = finish(workshop.command(&words).stdout(full).stderr(Stdio::piped()).output().unwrap());
+        assert_eq!(done.code, 1, "{}", done.stderr);
+        assert_eq!(done.stderr.matches("stdout is lost\n  cause: No space left").count(), 1, "{}", done.stderr);
+    }
+}
+
 #[test]
 fn signals_reach_every_command_and_what_it_started() {
     let workshop = members(3);

@@ -66,10 +66,14 @@ pub(crate) async fn run(start: &Start, arguments: Each) -> Result<u8, Failure> {
     };
     let rows = crew.run(queue).await?;
     screen.finish();
+    let lost = screen.lost();
     let code = match guard.ending() {
         Some(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
-        None => u8::from(counts(&rows).0 < rows.len()),
+        None => u8::from(counts(&rows).0 < rows.len() || lost.is_some()),
     };
+    if let Some(error) = lost {
+        Failure::from(error).with_exit_code(code).with_output(start.global.output).print();
+    }
     // Nobody ran: these are federate's own failures.
     if guard.ending().is_none() && rows.iter().all(|row| matches!(row.fate, Fate::Refused(_))) {
         report(start, &arguments, &rows, 125)?;

@@ -304,7 +304,7 @@ impl Channel {
                 let keep = Arc::new(Mutex::new(Some(Kept::new())));
                 kept = Some(keep.clone());
                 Arc::new(move |stream, line| match &mut *keep.lock().unwrap_or_else(PoisonError::into_inner) {
-                    Some(kept) => kept.add(stream, line),
+                    Some(kept) => kept.add(stream, line).map_err(|error| to_screen.lose(error)),
                     // The section is closed: whoever still writes is not listened to.
                     None => Err(std::io::ErrorKind::BrokenPipe.into()),
                 })
