@@ -157,10 +157,10 @@ impl Crew<'_> {
         match self.session.exchange(source.as_ref()).await {
             Ok(fresh) => fresh,
             Err(error) => {
-                self.start.stderr.warn(&format!(
-                    "the credentials for {} cannot be renewed, and the command gets the old ones: {error}",
-                    given.name
-                ));
+                let name = &given.name;
+                let what =
+                    format!("the credentials for {name} cannot be renewed, and the command gets the old ones: {error}");
+                self.screen.aside(|| self.start.stderr.warn(&what));
                 given
             }
         }
@@ -184,12 +184,9 @@ impl Crew<'_> {
                 variables.set(variable, value);
             }
         }
-        if endpoint.is_some() && !state.has_told_deadlines.replace(true) {
-            self.deadlines.iter().for_each(|line| self.start.stderr.note(line));
-        }
-        for note in &surroundings.notes {
-            self.start.stderr.note(note);
-        }
+        let is_first_endpoint = endpoint.is_some() && !state.has_told_deadlines.replace(true);
+        let deadlines = if is_first_endpoint { self.deadlines.as_slice() } else { &[] };
+        self.screen.aside(|| deadlines.iter().chain(&surroundings.notes).for_each(|note| self.start.stderr.note(note)));
         let output = Channel::new(&self.screen, &name, self.is_grouped, self.jobs == 1);
         let readings = RefCell::new(Vec::new());
         let set_up = |command: &mut Command| self.spawn(command, &output, &readings, true);
@@ -202,7 +199,8 @@ impl Crew<'_> {
             };
             let result = self.main(&mut prepared, &name, &place, &output, &readings, state).await;
             if !finish(readings.take()).await {
-                self.start.stderr.note(&format!("{name}: something that the command started still holds its output"));
+                let what = format!("{name}: something that the command started still holds its output");
+                self.screen.aside(|| self.start.stderr.note(&what));
             }
             result.map(Some)
         };

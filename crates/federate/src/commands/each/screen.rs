@@ -119,6 +119,15 @@ impl Screen {
         let _ = self.write(Stream::Err, format!("{text}\n").as_bytes());
     }
 
+    /// Lets something else write to stderr, which the bar would else wipe away.
+    pub(super) fn aside(&self, put: impl FnOnce()) {
+        let _one_at_a_time = self.locked();
+        match &self.bar {
+            Some(bar) => bar.suspend(put),
+            None => put(),
+        }
+    }
+
     /// What is wrong with a target, on stderr.
     pub(super) fn tell(&self, target: &str, error: &Error) {
         let told = text(error);
