@@ -31,7 +31,7 @@ pub(crate) fn members(count: usize) -> Workshop {
 pub(crate) const GITHUB: &[&str] = &["--ci", "github"];
 
 /// The words of `federate each ARGUMENTS` as a job in the sandbox.
-fn words<'a>(sandbox: &[&'a str], arguments: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn words<'a>(sandbox: &[&'a str], arguments: &[&'a str]) -> Vec<&'a str> {
     in_sandbox(sandbox, &[&["each"], arguments].concat())
 }
 

@@ -1,12 +1,13 @@
 //! `each` whose commands outlast their credentials, or whose clouds keep it waiting.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use crate::each::{GITHUB, each_in, members, of};
-use crate::support::Workshop;
+use crate::each::{GITHUB, each_in, members, of, words};
+use crate::support::{Workshop, finish};
 
 #[test]
 fn commands_that_outlast_their_credentials_have_an_endpoint_each() {
@@ -55,6 +56,20 @@ fn the_simplest_way_that_lasts_is_taken_for_each() {
         assert_eq!(run(GITHUB, more), (way.to_owned(), 0), "{more:?}");
     }
     assert_eq!(run(&["--ci", "gitlab"], &["--serve"]), ("endpoint".to_owned(), 1), "the end is told once");
+}
+
+#[test]
+fn a_signal_ends_commands_that_are_stopped() {
+    let workshop = members(2);
+    let script = "echo $PPID; kill -STOP $$";
+    let words = words(GITHUB, &["-q", "--group=never", "-t", "member-*", "--", "sh", "-c", script]);
+    let mut child = workshop.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let (_, federate) = (lines.next().unwrap(), lines.next().unwrap());
+    let federate = federate.rsplit(' ').next().unwrap();
+    assert!(Command::new("kill").args(["-TERM", federate]).status().unwrap().success());
+    let done = finish(child.wait_with_output().unwrap());
+    assert_eq!((done.code, done.stderr.matches("signal 15").count()), (143, 2), "{}", done.stderr);
 }
 
 #[test]
