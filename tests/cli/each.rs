@@ -14,7 +14,7 @@ const TRUST: &str = "[targets.member.trust]\nallow = [\
     { identity = \"gitlab\", project = \"quarry-street/ledger\", branch = \"main\" }]\n";
 
 /// So many AWS accounts, in one table.
-fn members(count: usize) -> Workshop {
+pub(crate) fn members(count: usize) -> Workshop {
     let accounts: Vec<String> = (0..count).map(|number| format!("\"{:012}\"", 100_000_000_000 + number)).collect();
     let mut workshop = Workshop::new();
     workshop.profile(
@@ -28,14 +28,14 @@ fn members(count: usize) -> Workshop {
     workshop
 }
 
-const GITHUB: &[&str] = &["--ci", "github"];
+pub(crate) const GITHUB: &[&str] = &["--ci", "github"];
 
 /// The words of `federate each ARGUMENTS` as a job in the sandbox.
-fn words<'a>(sandbox: &[&'a str], arguments: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn words<'a>(sandbox: &[&'a str], arguments: &[&'a str]) -> Vec<&'a str> {
     in_sandbox(sandbox, &[&["each"], arguments].concat())
 }
 
-fn each_in(workshop: &Workshop, sandbox: &[&str], arguments: &[&str]) -> Done {
+pub(crate) fn each_in(workshop: &Workshop, sandbox: &[&str], arguments: &[&str]) -> Done {
     workshop.run_quietly(&words(sandbox, arguments))
 }
 
@@ -44,7 +44,7 @@ fn each(workshop: &Workshop, arguments: &[&str]) -> Done {
 }
 
 /// What the child wrote, without what federate says.
-fn of(text: &str, target: &str) -> Vec<String> {
+pub(crate) fn of(text: &str, target: &str) -> Vec<String> {
     let prefix = format!("{target} |");
     text.lines()
         .filter_map(|line| line.strip_prefix(&prefix))
@@ -271,6 +271,19 @@ fn a_background_process_does_not_hold_the_run_up() {
     assert!(done.stderr.contains("still holds its output"), "{}", done.stderr);
     let pid = of(&done.stdout, "member-100000000000")[0].replace("pid ", "");
     std::process::Command::new("kill").arg(pid).status().unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_is_lost_is_no_success() {
+    let workshop = members(2);
+    for group in ["--group=never", "--group=always"] {
+        let words = words(GITHUB, &["-q", group, "-t", "member-*", "--", "echo", "hello"]);
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let done = finish(workshop.command(&words).stdout(full).stderr(Stdio::piped()).output().unwrap());
+        assert_eq!(done.code, 1, "{}", done.stderr);
+        assert_eq!(done.stderr.matches("stdout is lost\n  cause: No space left").count(), 1, "{}", done.stderr);
+    }
 }
 
 #[test]

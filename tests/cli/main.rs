@@ -10,6 +10,7 @@ mod cache;
 mod docs;
 mod doctor;
 mod each;
+mod each_serve;
 mod exec;
 mod formats;
 mod hosts;

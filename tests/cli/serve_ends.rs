@@ -85,6 +85,21 @@ fn a_signal_that_is_ignored_stays_ignored() {
 }
 
 #[test]
+fn no_umask_opens_private_files_to_others_or_shuts_them_to_the_command() {
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for umask in ["000", "777"] {
+        let words = in_sandbox(&["-p", "dev"], &["exec", "--serve", "--", "sh", "-c", TELL]);
+        let words = [&["-c", "umask $1; shift; exec \"$@\"", "sh", umask, env!("CARGO_BIN_EXE_federate")], &words[..]];
+        let served = Served::start_program("sh", &words.concat());
+        let file = PathBuf::from(served.get("AZURE_FEDERATED_TOKEN_FILE"));
+        let directory = file.parent().unwrap();
+        assert_eq!((mode(&file), mode(directory), mode(directory.parent().unwrap())), (0o600, 0o700, 0o700), "{umask}");
+        assert_eq!(mode(Path::new(served.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"))), 0o600, "{umask}");
+        assert_eq!(served.finish().code, 0, "{umask}");
+    }
+}
+
+#[test]
 fn a_federate_that_is_killed_leaves_private_files_until_the_next_start_and_no_orphan() {
     let served = served();
     served.signal("-KILL", "FEDERATE_PID");

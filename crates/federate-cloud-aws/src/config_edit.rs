@@ -235,7 +235,13 @@ pub(crate) fn without_profiles(text: &str, is_meant: &dyn Fn(&str) -> bool) -> S
         }
         let is_last = sections[at..].iter().all(|section| section.lines.is_empty());
         let before = sections[..at].iter_mut().rev().find(|section| !section.lines.is_empty());
-        if let Some(before) = before.filter(|before| is_last && before.lines.last().is_some_and(Line::is_blank)) {
+        // One blank line was put there; where there are more, they were there before.
+        let is_ours = |lines: &[Line<'_>]| match lines {
+            [.., before, last] => last.is_blank() && !before.is_blank(),
+            [last] => last.is_blank(),
+            [] => false,
+        };
+        if let Some(before) = before.filter(|before| is_last && is_ours(&before.lines)) {
             before.lines.pop();
         }
     }

@@ -88,7 +88,9 @@ fn given(text: &str, reach: Reach, signing_region: String) -> Result<Endpoint, E
             _ => error.with_setting("endpoint_url"),
         }
     })?;
-    Ok(Endpoint { url, reach, signing_region })
+    // One of AWS's own, of another region than the target's: it accepts no signature for any other than its own.
+    let own = url.host_str().and_then(partition::signing_region).map(str::to_owned);
+    Ok(Endpoint { url, reach, signing_region: own.unwrap_or(signing_region) })
 }
 
 fn not_a_region(region: &str) -> Error {
@@ -167,6 +169,20 @@ mod tests {
             url(json!({"region": "us-east-1", "use_fips": true}), &[]),
             "https://sts-fips.us-east-1.amazonaws.com/"
         );
+    }
+
+    #[test]
+    fn signatures_are_for_the_host_that_is_asked() {
+        for (url, region) in [
+            ("https://sts.us-east-2.amazonaws.com", "us-east-2"),
+            ("https://sts.amazonaws.com", "us-east-1"),
+            ("https://vpce-1.sts.us-east-2.vpce.amazonaws.com", "eu-west-1"),
+        ] {
+            let settings = json!({"role_arn": "arn:aws:iam::1:role/x", "region": "eu-west-1", "endpoint_url": url});
+            let context = fixture(&[], |_| false).context;
+            let endpoint = resolve(&serde_json::from_value(settings).unwrap(), &context).unwrap();
+            assert_eq!(endpoint.signing_region, region, "{url}");
+        }
     }
 
     #[test]

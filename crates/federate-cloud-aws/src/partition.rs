@@ -86,15 +86,19 @@ impl Partition {
 
 /// Is this one of STS's own hosts? The region must have a region's shape: `sts.s3.amazonaws.com` is somebody's bucket.
 pub(crate) fn is_sts_host(host: &str) -> bool {
-    if host == "sts.amazonaws.com" {
-        return true;
+    signing_region(host).is_some()
+}
+
+/// The region that one of STS's own hosts wants requests to be signed for.
+pub(crate) fn signing_region(sts_host: &str) -> Option<&str> {
+    if sts_host == "sts.amazonaws.com" {
+        return Some("us-east-1");
     }
-    let Some((service, rest)) = host.split_once('.') else { return false };
-    let Some((region, suffix)) = rest.split_once('.') else { return false };
-    matches!(service, "sts" | "sts-fips")
-        && region != GLOBAL
-        && of_region(region)
-            .is_some_and(|partition| suffix == partition.suffix || suffix == partition.dual_stack_suffix)
+    let (service, rest) = sts_host.split_once('.')?;
+    let (region, suffix) = rest.split_once('.').filter(|(region, _)| *region != GLOBAL)?;
+    let partition = of_region(region)?;
+    let is_own = suffix == partition.suffix || suffix == partition.dual_stack_suffix;
+    (is_own && matches!(service, "sts" | "sts-fips")).then_some(region)
 }
 
 #[cfg(test)]
@@ -132,6 +136,8 @@ mod tests {
         ] {
             assert!(is_sts_host(good), "{good}");
         }
+        assert_eq!(signing_region("sts-fips.us-east-2.amazonaws.com"), Some("us-east-2"));
+        assert_eq!(signing_region("sts.amazonaws.com"), Some("us-east-1"));
         for bad in [
             "sts.s3.amazonaws.com",
             "sts.elb.amazonaws.com",

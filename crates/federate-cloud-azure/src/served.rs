@@ -4,7 +4,7 @@
 
 use federate_core::context::unix_seconds;
 use federate_core::{
-    ChildEnv, EndpointAddress, EndpointReply, EndpointRequest, Error, Handover, Renewal, ServedTarget,
+    ChildEnv, EndpointAddress, EndpointReply, EndpointRequest, Error, Handover, Renewal, ServedTarget, codes,
 };
 use serde_json::json;
 
@@ -75,6 +75,7 @@ async fn identity(target: &dyn ServedTarget, request: &EndpointRequest) -> Endpo
     }
     let credentials = match target.credentials_for(resource).await {
         Ok(credentials) => credentials,
+        Err(error) if *error.code() == codes::USAGE => return refusal(400, error.what()),
         Err(error) => return unavailable(&error),
     };
     let (Some(client), Some(access), Some(expires)) =

@@ -171,7 +171,7 @@ impl CloudTarget for Azure {
         Ok(credentials)
     }
 
-    fn exchange_key(&self) -> Option<String> {
+    fn exchange_key(&self, _context: &Context) -> Option<String> {
         // The subscription is only handed on, and so is the wish to log az in.
         let decides = Settings { subscription_id: None, az_login: false, ..self.settings.clone() };
         serde_json::to_string(&decides).ok()

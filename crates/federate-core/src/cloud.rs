@@ -73,7 +73,7 @@ pub trait CloudTarget: Send + Sync + fmt::Debug {
     /// Everything that decides what [`CloudTarget::exchange`] gives, but for what [`CloudTarget::rebind`] sets: targets of
     /// one kind, identity and key share one exchange. `None` where an exchange is for this target alone. Asked once all
     /// placeholders are filled; never holds a secret.
-    fn exchange_key(&self) -> Option<String> {
+    fn exchange_key(&self, _context: &Context) -> Option<String> {
         None
     }
 

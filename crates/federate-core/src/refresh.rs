@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::codes;
 use crate::context::{Host, Reporter};
@@ -22,6 +22,10 @@ pub const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
 /// With less than this left a value is taken for ended: whoever is given it could not use it any more, and SDKs that count
 /// in whole seconds would take it for over.
 const LEAST: Duration = Duration::from_secs(1);
+
+/// While the value at hand is good, this is the longest that anybody waits for a renewal that somebody else began: less than
+/// the patience of SDKs (botocore waits for 2 s).
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The clock on the wall can jump while a timer runs (a machine that slept): it is looked at this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(300);
@@ -57,6 +61,7 @@ pub struct Kept<R: Renew> {
     host: Arc<dyn Host>,
     reporter: Arc<dyn Reporter>,
     chance: fn() -> f64,
+    has_task: bool,
     state: Mutex<State<R::Item>>,
     flight: tokio::sync::Mutex<()>,
 }
@@ -72,6 +77,12 @@ struct Held<T> {
     end: Option<(SystemTime, SystemTime)>,
     /// With less than this left it is not handed out while a new one can be had.
     margin: Duration,
+}
+
+impl<T> Held<T> {
+    fn left(&self, now: SystemTime) -> Duration {
+        self.end.map_or(Duration::MAX, |(end, _)| end.duration_since(now).unwrap_or_default())
+    }
 }
 
 struct Failure {
@@ -102,6 +113,7 @@ impl<R: Renew> Kept<R> {
             host,
             reporter,
             chance: random,
+            has_task: true,
             state: Mutex::new(State { held: None, failure: None }),
             flight: tokio::sync::Mutex::new(()),
         };
@@ -109,6 +121,13 @@ impl<R: Renew> Kept<R> {
             kept.state().held = Some(kept.held(lease));
         }
         kept
+    }
+
+    /// The same for a value that no task keeps: whoever asks when it is due renews it. For one that is not there yet.
+    #[must_use]
+    pub fn on_demand(mut self) -> Self {
+        self.has_task = false;
+        self
     }
 
     /// Another chance than the system's, between 0 and 1.
@@ -131,7 +150,17 @@ impl<R: Renew> Kept<R> {
         if let Some(ready) = self.ready() {
             return ready;
         }
-        let _flight = self.flight.lock().await;
+        let _flight = loop {
+            if self.usable().is_none() {
+                break self.flight.lock().await;
+            }
+            if let Ok(flight) = timeout(PATIENCE, self.flight.lock()).await {
+                break flight;
+            }
+            if let Some(value) = self.usable() {
+                return Ok(value);
+            }
+        };
         match self.ready() {
             Some(ready) => ready,
             None => self.attempt().await,
@@ -162,27 +191,30 @@ impl<R: Renew> Kept<R> {
     fn held(&self, lease: Lease<R::Item>) -> Held<R::Item> {
         let now = self.host.now();
         let life = lease.expires.map(|end| end.duration_since(now).unwrap_or_default()).unwrap_or_default();
-        Held {
-            end: lease.expires.map(|end| (end, due(now, end, (self.chance)()))),
-            margin: (life / 4).min(Duration::from_secs(60)),
-            value: lease.value,
-        }
+        let end = lease.expires.map(|end| (end, due(now, end, (self.chance)())));
+        let margin = match end {
+            Some((end, due)) if !self.has_task => end.duration_since(due).unwrap_or_default(),
+            _ => (life / 4).min(Duration::from_secs(60)),
+        };
+        Held { end, margin, value: lease.value }
+    }
+
+    /// The value at hand, however soon it has to be renewed, while it has not ended.
+    fn usable(&self) -> Option<R::Item> {
+        let now = self.host.now();
+        self.state().held.as_ref().filter(|held| held.left(now) >= LEAST).map(|held| held.value.clone())
     }
 
     /// What can be said without another try.
     fn ready(&self) -> Option<Result<R::Item, Error>> {
         let mut state = self.state();
         let now = self.host.now();
-        let left = |held: &Held<R::Item>| match held.end {
-            Some((end, _)) => end.duration_since(now).unwrap_or_default(),
-            None => Duration::MAX,
-        };
-        if let Some(held) = state.held.as_ref().filter(|held| left(held) > held.margin) {
+        if let Some(held) = state.held.as_ref().filter(|held| held.left(now) > held.margin) {
             return Some(Ok(held.value.clone()));
         }
         let State { held, failure } = &mut *state;
         let failure = failure.as_mut().filter(|failure| failure.next_try > Instant::now())?;
-        Some(match held.as_ref().filter(|held| left(held) >= LEAST) {
+        Some(match held.as_ref().filter(|held| held.left(now) >= LEAST) {
             Some(held) => Ok(held.value.clone()),
             None => {
                 self.say_over(failure);

@@ -103,7 +103,8 @@ impl KeptTarget {
             target: TargetRenewal { session: self.session.clone(), source: self.source.clone() },
             resource: resource.to_owned(),
         };
-        let kept = Arc::new(Kept::new(what, renewal, None, context.host.clone(), context.reporter.clone()));
+        let kept = Kept::new(what, renewal, None, context.host.clone(), context.reporter.clone()).on_demand();
+        let kept = Arc::new(kept);
         known.insert(resource.to_owned(), kept.clone());
         kept
     }

@@ -41,7 +41,7 @@ impl Shared {
         token: &IdToken,
         since: Instant,
     ) -> Result<Credentials, Error> {
-        let Some(key) = target.exchange_key() else {
+        let Some(key) = target.exchange_key(context) else {
             return target.exchange(context, token).await;
         };
         let digest = ring::digest::digest(&ring::digest::SHA256, token.raw().reveal().as_bytes());

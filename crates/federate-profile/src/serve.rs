@@ -1,6 +1,6 @@
 //! `serve = "auto"`: whether a command's credentials come from an endpoint.
 
-/// How credentials reach the command of `federate exec`.
+/// How credentials reach the command of `federate exec` and `federate each`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ServeMode {
     /// As plain variables.

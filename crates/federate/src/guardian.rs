@@ -65,6 +65,8 @@ pub(crate) fn watch(words: &[OsString]) -> Option<u8> {
     };
     for pid in doomed.into_iter().filter_map(Pid::from_raw) {
         let _ = kill_process(pid, Signal::TERM);
+        // A stopped one hears of it only then.
+        let _ = kill_process(pid, Signal::CONT);
     }
     Some(0)
 }

@@ -54,6 +54,10 @@ fn unreadable(why: String) -> Error {
 /// # Errors
 /// `file-unusable`; `usage` where an entry of this name is somebody else's, unless it is to be replaced.
 pub(crate) fn with_access(text: &str, access: &Access, replace: bool) -> Result<String, Error> {
+    as_it_ends_lines(text, |text| with_access_in(text, access, replace))
+}
+
+fn with_access_in(text: &str, access: &Access, replace: bool) -> Result<String, Error> {
     let mut file = Document::parse(text).map_err(unreadable)?;
     let name = &access.name;
     let found = |file: &Document, list: &str| file.entry(list, name).map_err(unreadable);
@@ -117,6 +121,19 @@ fn kept(entry: Option<Json>, key: &str, name: &str) -> Json {
 /// # Errors
 /// `file-unusable`.
 pub(crate) fn without_access(text: &str, name: &str) -> Result<String, Error> {
+    as_it_ends_lines(text, |text| without_access_in(text, name))
+}
+
+/// Changes a text; what ends every line with a carriage return goes on to do so.
+fn as_it_ends_lines(text: &str, change: impl FnOnce(&str) -> Result<String, Error>) -> Result<String, Error> {
+    let has_returns = text.contains('\n') && text.split_inclusive('\n').all(|line| line.ends_with("\r\n"));
+    if !has_returns {
+        return change(text);
+    }
+    Ok(change(&text.replace("\r\n", "\n"))?.replace('\n', "\r\n"))
+}
+
+fn without_access_in(text: &str, name: &str) -> Result<String, Error> {
     let mut file = Document::parse(text).map_err(unreadable)?;
     let ours = file.entry("users", name).map_err(unreadable)?.is_some_and(|user| is_ours(&user));
     if !ours {
@@ -182,6 +199,14 @@ mod tests {
         let text = with_access(&own, &moved, false).unwrap();
         assert!(text.contains("proxy-url: http://p.example") && text.contains("https://new.example"), "{text}");
         assert!(!text.contains("Y2E="), "{text}");
+    }
+
+    #[test]
+    fn carriage_returns_stay() {
+        let own = "# mine\r\nkind: Config\r\nclusters: []\r\ncontexts: []\r\nusers: []\r\ncurrent-context: \"\"\r\napiVersion: v1\r\n";
+        let text = with_access(own, &access(), false).unwrap();
+        assert!(text.contains("- name: prod\r\n") && text.lines().count() == text.matches("\r\n").count(), "{text:?}");
+        assert_eq!(without_access(&text, "prod").unwrap(), own);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Telling others that this process is ready: a file descriptor that they gave it, or systemd's socket.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::net::UnixDatagram;
 
 use federate_core::{Env, Error, codes};
+#[cfg(target_os = "linux")]
+use rustix::io::Errno;
 
 /// systemd's variable (`sd_notify(3)`).
 const SOCKET: &str = "NOTIFY_SOCKET";
@@ -40,9 +42,23 @@ pub(crate) fn stopping(env: &Env) {
     let _ = systemd(env, "STOPPING=1\n");
 }
 
-fn open(fd: u32) -> io::Result<std::fs::File> {
+fn open(fd: u32) -> io::Result<File> {
     // Appending: a file that somebody else writes to as well keeps what is there.
-    OpenOptions::new().append(true).open(format!("/dev/fd/{fd}"))
+    match OpenOptions::new().append(true).open(format!("/dev/fd/{fd}")) {
+        // A socket, which has no name to be opened by: what Node.js calls a pipe is one.
+        #[cfg(target_os = "linux")]
+        Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => copied(fd).or(Err(error)),
+        other => other,
+    }
+}
+
+/// The descriptor once more.
+#[cfg(target_os = "linux")]
+fn copied(fd: u32) -> io::Result<File> {
+    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+    let own = pidfd_open(getpid(), PidfdFlags::empty())?;
+    let fd = i32::try_from(fd).map_err(io::Error::other)?;
+    Ok(pidfd_getfd(own, fd, PidfdGetfdFlags::empty())?.into())
 }
 
 fn systemd(env: &Env, message: &str) -> io::Result<()> {
@@ -63,6 +79,7 @@ fn systemd(env: &Env, message: &str) -> io::Result<()> {
 }
 
 #[cfg(test)]
+#[allow(clippy::print_stderr, reason = "what is left out has to be seen")]
 mod tests {
     use super::*;
 
@@ -80,6 +97,25 @@ mod tests {
         let length = socket.recv(&mut text).unwrap();
         assert_eq!(&text[..length], b"STOPPING=1\n");
         assert!(ready(None, &Env::default(), "x").is_ok(), "nobody has to be there");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_descriptor_can_be_a_socket() {
+        use std::io::Read as _;
+        use std::os::fd::AsRawFd as _;
+        let (mut reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
+        let fd = u32::try_from(writer.as_raw_fd()).unwrap();
+        if copied(fd).is_err() {
+            eprintln!("SKIPPED: a container's rules forbid pidfd_getfd(2) here");
+            return;
+        }
+        check(Some(fd)).unwrap();
+        ready(Some(fd), &Env::default(), "http://127.0.0.1:1").unwrap();
+        drop(writer);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "ready http://127.0.0.1:1\n");
     }
 
     #[test]

@@ -27,9 +27,11 @@ impl PrivateDirectory {
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(&root)?
             .keep();
+        restrict(&path, 0o700)?;
         // Under its name only once it is locked: another start sweeps what has an unlocked one.
         let unnamed = path.join(".lock-unnamed");
         let lock = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&unnamed)?;
+        restrict(&unnamed, 0o600)?;
         lock.lock()?;
         fs::rename(unnamed, path.join(LOCK))?;
         Ok(Self { path, _lock: lock })
@@ -45,6 +47,7 @@ impl PrivateDirectory {
     pub(crate) fn make_directory(&self, name: &str) -> io::Result<PathBuf> {
         let path = self.path.join(name);
         fs::DirBuilder::new().mode(0o700).create(&path)?;
+        restrict(&path, 0o700)?;
         Ok(path)
     }
 
@@ -78,6 +81,7 @@ pub(crate) fn write_private(path: &Path, content: &Secret) -> io::Result<()> {
     replaceable(path)?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".federate-").tempfile_in(parent)?;
+    restrict(file.path(), 0o600)?;
     file.write_all(content.reveal().as_bytes())?;
     file.as_file().sync_data()?;
     file.persist(path).map_err(|error| error.error)?;
@@ -111,10 +115,19 @@ fn root_path(env: &Env) -> PathBuf {
 /// Makes a directory that only this user can enter; one that is there already has to be that.
 pub(crate) fn own_directory(path: &Path) -> io::Result<()> {
     match fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
+        Ok(()) => restrict(path, 0o700)?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
     }
     is_own(path)
+}
+
+/// What was made gets this very mode: a umask can take away what its owner needs.
+fn restrict(path: &Path, mode: u32) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.mode() & 0o777 == mode {
+        return Ok(());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
 fn is_own(path: &Path) -> io::Result<()> {

@@ -26,6 +26,9 @@ use tokio::sync::oneshot;
 use crate::guardian::Guardian;
 use crate::processes::is_session_leader;
 
+/// What means the end, unless a child thinks otherwise.
+const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+
 /// Takes the signals from now on: before the first private file is made, until the process ends.
 #[derive(Debug)]
 pub(crate) struct SignalGuard {
@@ -68,7 +71,7 @@ impl Children {
         // Whoever starts a child holds this: it either sees the signal, or its child is seen here.
         let living = self.living();
         let _ = self.first.compare_exchange(0, origin.signal, Ordering::SeqCst, Ordering::SeqCst);
-        if [SIGHUP, SIGINT, SIGQUIT, SIGTERM].contains(&origin.signal) {
+        if ENDING.contains(&origin.signal) {
             let _ = self.ending.compare_exchange(0, origin.signal, Ordering::SeqCst, Ordering::SeqCst);
         }
         // Of a terminal that is gone the kernel tells the leader of its session alone.
@@ -192,8 +195,12 @@ fn forward(pid: i32, signal: i32) {
 }
 
 fn forward_to_group(pid: i32, signal: i32) {
-    if let (Some(pid), Some(signal)) = (Pid::from_raw(pid).filter(|_| pid > 0), Signal::from_named_raw(signal)) {
-        let _ = kill_process_group(pid, signal);
+    if let (Some(pid), Some(named)) = (Pid::from_raw(pid).filter(|_| pid > 0), Signal::from_named_raw(signal)) {
+        let _ = kill_process_group(pid, named);
+        // Whoever asked for the terminal in the background was stopped, and would never hear of it.
+        if ENDING.contains(&signal) {
+            let _ = kill_process_group(pid, Signal::CONT);
+        }
     }
 }
 

@@ -28,6 +28,8 @@ fn every_other_line_stays_byte_for_byte() {
     let left = without_profiles(&once, &|name| name == "prod");
     assert!(!left.contains("prod") && left.contains("[profile audit]"), "{left}");
     assert_eq!(without_profiles(USER, &|_| true), USER, "what others wrote is not removed");
+    let blank = "[default]\nregion = a\n\n\n";
+    assert_eq!(without_profiles(&written(blank, &["prod", "audit"]), &|_| true), blank);
 }
 
 #[test]

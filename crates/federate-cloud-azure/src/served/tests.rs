@@ -33,6 +33,9 @@ impl ServedTarget for Served {
     }
     async fn credentials_for(&self, resource: &str) -> Result<Arc<Credentials>, Error> {
         self.asked.lock().unwrap().push(resource.to_owned());
+        if resource.contains(' ') {
+            return Err(Error::new(&core_codes::USAGE, "this is not the name of a resource"));
+        }
         if self.fails {
             return Err(failure());
         }
@@ -78,6 +81,7 @@ async fn odd_questions_are_refused() {
         &[VAULT],
         &[("api-version", "2017-09-01"), VAULT],
         &[VERSION, ("resource", "")],
+        &[VERSION, ("resource", "a b")],
         &[VERSION, VAULT, VAULT],
         &[VERSION, VAULT, ("client_id", "c-2")],
         &[VERSION, VAULT, ("client_id", "c-1"), ("client_id", "c-2")],

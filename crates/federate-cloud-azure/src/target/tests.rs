@@ -49,7 +49,9 @@ async fn one_exchange() {
 async fn targets_that_differ_in_the_subscription_share_an_exchange() {
     let one = azure(json!({"subscription_id": "00000000-0000-0000-0000-000000000003", "az_login": true}));
     let other = azure(json!({"subscription_id": "00000000-0000-0000-0000-000000000004"}));
-    assert_eq!(one.exchange_key(), other.exchange_key());
+    let fixture = fixture(&[], is_own_host);
+    let key = |target: &Azure| target.exchange_key(&fixture.context);
+    assert_eq!(key(&one), key(&other));
     for changes in [
         json!({"tenant_id": "00000000-0000-0000-0000-000000000009"}),
         json!({"client_id": "00000000-0000-0000-0000-000000000009"}),
@@ -59,9 +61,8 @@ async fn targets_that_differ_in_the_subscription_share_an_exchange() {
         json!({"authority_host": "https://127.0.0.1:1"}),
         json!({"resource_manager_url": "https://127.0.0.1:1"}),
     ] {
-        assert_ne!(azure(changes.clone()).exchange_key(), one.exchange_key(), "{changes}");
+        assert_ne!(key(&azure(changes.clone())), key(&one), "{changes}");
     }
-    let fixture = fixture(&[], is_own_host);
     fixture.http.answer(200, "application/json", ACCESS);
     let credentials = one.exchange(&fixture.context, &token()).await.unwrap();
     let rebound = other.rebind(credentials.clone());

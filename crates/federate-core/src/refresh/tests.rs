@@ -168,15 +168,38 @@ async fn it_is_had_again_once_the_service_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_task_whoever_asks_late_waits_for_a_new_one() {
-    let stage = stage(100, 1, &[]);
+async fn a_renewal_that_hangs_keeps_nobody_from_what_is_still_good() {
+    let stage = stage(100, 90, &[]);
+    let task = stage.keep();
     assert_eq!(stage.kept.current().await.unwrap(), 1);
-    pass(70).await;
+    // The second is on its way from the 50th second to the 140th.
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(97) {
+        let before = Instant::now();
+        assert_eq!(stage.kept.current().await.unwrap(), 1);
+        assert!(before.elapsed() <= PATIENCE);
+        pass(1).await;
+    }
+    pass(5).await;
+    assert_eq!(stage.kept.current().await.unwrap(), 2, "the first has ended: everybody waits");
+    assert_eq!(stage.tries(), 2);
+    task.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_task_whoever_asks_when_it_is_due_renews_it() {
+    let Stage { kept, script, reporter } = stage(100, 1, &[false, false, true]);
+    let kept = Arc::into_inner(kept).unwrap().on_demand();
+    let stage = Stage { kept: Arc::new(kept), script, reporter };
     assert_eq!(stage.kept.current().await.unwrap(), 1);
-    pass(10).await;
-    assert_eq!(stage.kept.current().await.unwrap(), 2, "a quarter of its life is the least that is handed out");
+    pass(49).await;
+    assert_eq!(stage.kept.current().await.unwrap(), 1);
+    pass(2).await;
+    assert_eq!(stage.kept.current().await.unwrap(), 2);
+    pass(60).await;
+    assert_eq!(stage.kept.current().await.unwrap(), 2, "what is good is not lost by a failure");
     pass(500).await;
-    assert_eq!(stage.kept.current().await.unwrap(), 3);
+    assert_eq!(stage.kept.current().await.unwrap(), 4);
 }
 
 #[tokio::test(start_paused = true)]

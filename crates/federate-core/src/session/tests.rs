@@ -75,7 +75,7 @@ impl CloudTarget for Target {
         }
         Ok(self.rebind(Credentials::new("cloud", None)))
     }
-    fn exchange_key(&self) -> Option<String> {
+    fn exchange_key(&self, _: &Context) -> Option<String> {
         self.key.clone()
     }
     fn rebind(&self, credentials: Credentials) -> Credentials {

@@ -21,6 +21,12 @@ pub(crate) struct Preparation {
     /// Log the az CLI in as well, under a private AZURE_CONFIG_DIR.
     #[arg(long, env = "FEDERATE_AZ_LOGIN")]
     pub(crate) az_login: bool,
+    /// Hand the credentials over by an endpoint on loopback that keeps them fresh while the command runs.
+    #[arg(long, env = "FEDERATE_SERVE")]
+    pub(crate) serve: bool,
+    /// How long the command will take: where the credentials would end before it, an endpoint keeps them fresh.
+    #[arg(long, env = "FEDERATE_EXPECT_DURATION", value_name = "DURATION")]
+    pub(crate) expect_duration: Option<HumanDuration>,
 }
 
 #[derive(Clone, Debug, Default, Args)]
@@ -29,12 +35,6 @@ pub(crate) struct Exec {
     pub(crate) targets: Targets,
     #[command(flatten)]
     pub(crate) preparation: Preparation,
-    /// Hand the credentials over by an endpoint on loopback that keeps them fresh while the command runs.
-    #[arg(long, env = "FEDERATE_SERVE")]
-    pub(crate) serve: bool,
-    /// How long the command will take: where the credentials would end before it, an endpoint keeps them fresh.
-    #[arg(long, env = "FEDERATE_EXPECT_DURATION", value_name = "DURATION")]
-    pub(crate) expect_duration: Option<HumanDuration>,
     /// The command and its arguments; no shell is involved.
     #[arg(last = true, required = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,

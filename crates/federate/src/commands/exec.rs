@@ -18,40 +18,49 @@ use crate::signals::SignalGuard;
 pub(crate) async fn run(start: &Start, arguments: Exec) -> Result<u8, Failure> {
     let profile = load(start, arguments.preparation.az_login, &arguments.targets.target)?;
     let ready = exchange_for_child(start, &profile, &arguments.targets.target).await?;
+    let Exec { preparation, command, .. } = &arguments;
     let plain = parts(start, &profile, ready.session.context(), &ready.exchanged)?;
-    let served = way::served_kinds(start, &profile, &arguments, &ready, &plain)?;
-    let variables =
-        variables(start, &profile, &ready.session, &ready.sources, &ready.exchanged, &arguments.preparation);
+    let served = way::served_kinds(start, &profile, preparation, &ready, &plain)?;
+    let mut variables = variables(start, &profile, &ready, preparation);
     if served.is_empty() {
         let surroundings = child::merge(plain)?;
         say_all(start, &surroundings);
-        return child::run(&ready.session, variables, surroundings, &ready.handed(), &arguments.command).await;
+        return child::run(&ready.session, variables, surroundings, &ready.handed(), command).await;
     }
-    serve_child(start, &profile, &arguments, &ready, Given { variables, plain, served }).await
+    let guard = SignalGuard::install().map_err(|error| child::file_failure("signals cannot be taken", &error))?;
+    let directory = child::private_directory(&start.env)?;
+    let way = Way { plain, served };
+    let (endpoint, surroundings) =
+        by_endpoint(start, &profile, &ready, preparation, way, &directory, &mut variables).await?;
+    for line in endpoint::deadlines(ready.session.context(), &ready.sources, &ready.exchanged) {
+        start.stderr.note(&line);
+    }
+    say_all(start, &surroundings);
+    let handed = ready.handed();
+    child::supervise(&guard, &directory, &ready.session, variables, surroundings, &handed, command, endpoint.run())
+        .await
 }
 
-/// What the child is given, and for which kinds of targets by an endpoint.
-struct Given {
-    variables: Variables,
+/// What the child is given of each kind of targets, and of which kinds by an endpoint instead.
+struct Way {
     plain: Vec<(String, ChildEnv)>,
     served: Vec<&'static str>,
 }
 
-/// Runs the command beside an endpoint.
-async fn serve_child(
+/// The endpoint beside a child, and what the child needs of all its targets.
+async fn by_endpoint(
     start: &Start,
     profile: &Profile,
-    arguments: &Exec,
     ready: &Ready,
-    given: Given,
-) -> Result<u8, Failure> {
-    let Given { mut variables, plain, served } = given;
-    let guard = SignalGuard::install().map_err(|error| child::file_failure("signals cannot be taken", &error))?;
-    let directory = child::private_directory(&start.env)?;
+    preparation: &Preparation,
+    way: Way,
+    directory: &PrivateDirectory,
+    variables: &mut Variables,
+) -> Result<(Endpoint, ChildEnv), Failure> {
+    let Way { plain, served } = way;
     let (sources, exchanged) = ready.of_kinds(&served);
-    let endpoint =
-        Endpoint::open(start, ready.session.clone(), &sources, &exchanged, &directory, arguments.preparation.isolate)
-            .await?;
+    let session = ready.session.clone();
+    let endpoint = Endpoint::open(start, session, &sources, &exchanged, directory, preparation.isolate).await?;
     let mut all = Vec::new();
     for (kind, part) in plain {
         all.push(match served.iter().find(|served| **served == kind) {
@@ -59,14 +68,9 @@ async fn serve_child(
             None => (kind, part),
         });
     }
-    let surroundings = child::merge(all)?;
-    say_all(start, &surroundings);
     variables.set(GIVEN, "endpoint");
-    endpoint.announce(&mut variables);
-    let handed = ready.handed();
-    let command = &arguments.command;
-    child::supervise(&guard, &directory, &ready.session, variables, surroundings, &handed, command, endpoint.run())
-        .await
+    endpoint.announce(variables);
+    Ok((endpoint, child::merge(all)?))
 }
 
 /// What the child needs of the targets of one kind when it asks an endpoint.
@@ -94,11 +98,11 @@ fn say_all(start: &Start, surroundings: &ChildEnv) {
 pub(crate) struct Outfit {
     pub(crate) variables: Variables,
     pub(crate) surroundings: ChildEnv,
-    /// With `--isolate`, what hands over a target that would else be an ID token; the directory holds its secret.
+    /// What hands the target over where plain variables would not do; the directory holds its secret.
     pub(crate) endpoint: Option<(Endpoint, PrivateDirectory)>,
 }
 
-/// What a command for one target finds in its environment, by the plainest way.
+/// What a command for one target finds in its environment, by the simplest way that lasts.
 pub(crate) async fn outfit(
     start: &Start,
     profile: &Profile,
@@ -107,34 +111,23 @@ pub(crate) async fn outfit(
     given: &Exchanged,
     preparation: &Preparation,
 ) -> Result<Outfit, Failure> {
-    let (sources, exchanged) = (std::slice::from_ref(source), std::slice::from_ref(given));
-    let surroundings = surroundings(start, profile, session.context(), exchanged)?;
-    let mut variables = variables(start, profile, session, sources, exchanged, preparation);
-    if !preparation.isolate || !way::is_token(&surroundings) {
-        return Ok(Outfit { variables, surroundings, endpoint: None });
-    }
-    let kind = given.target.kind();
-    if !start.registry.cloud(kind).is_some_and(|cloud| cloud.can_be_served()) {
-        return Err(way::no_way_but_a_token().into());
+    let ready = Ready { session: session.clone(), sources: vec![source.clone()], exchanged: vec![given.clone()] };
+    let plain = parts(start, profile, session.context(), &ready.exchanged)?;
+    let served = way::served_kinds(start, profile, preparation, &ready, &plain)?;
+    let mut variables = variables(start, profile, &ready, preparation);
+    if served.is_empty() {
+        return Ok(Outfit { variables, surroundings: child::merge(plain)?, endpoint: None });
     }
     let directory = child::private_directory(&start.env)?;
-    let ready = Ready { session: session.clone(), sources: sources.to_vec(), exchanged: exchanged.to_vec() };
-    let endpoint = Endpoint::open(start, session.clone(), sources, exchanged, &directory, true).await?;
-    let surroundings = served_part(start, profile, &ready, kind, &endpoint)?;
-    variables.set(GIVEN, "endpoint");
-    endpoint.announce(&mut variables);
+    let way = Way { plain, served };
+    let (endpoint, surroundings) =
+        by_endpoint(start, profile, &ready, preparation, way, &directory, &mut variables).await?;
     Ok(Outfit { variables, surroundings, endpoint: Some((endpoint, directory)) })
 }
 
 /// The child's variables, apart from what its targets need.
-fn variables(
-    start: &Start,
-    profile: &Profile,
-    session: &Session,
-    sources: &[Arc<dyn TargetSource>],
-    exchanged: &[Exchanged],
-    preparation: &Preparation,
-) -> Variables {
+fn variables(start: &Start, profile: &Profile, ready: &Ready, preparation: &Preparation) -> Variables {
+    let Ready { session, sources, exchanged } = ready;
     let mut variables = Variables::inherit(&start.env);
     if !preparation.keep_env {
         let patterns = outranking(start, exchanged);

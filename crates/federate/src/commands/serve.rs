@@ -11,7 +11,7 @@ use super::exec::{job_variables, kinds, load, served_part};
 use super::written;
 use crate::args::Serve;
 use crate::child::{self, PRIVATE_FILE, Variables, value_text};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{self, Endpoint};
 use crate::files::Files;
 use crate::formats::{Format, Variable};
 use crate::notify;
@@ -38,6 +38,9 @@ pub(crate) async fn run(start: &Start, arguments: Serve) -> Result<u8, Failure> 
     let (sources, exchanged) = (&ready.sources, &ready.exchanged);
     let endpoint =
         Endpoint::open(start, ready.session.clone(), sources, exchanged, &directory, arguments.isolate).await?;
+    for line in endpoint::deadlines(ready.session.context(), sources, exchanged) {
+        start.stderr.note(&line);
+    }
     let mut parts = Vec::new();
     for kind in kinds(exchanged) {
         parts.push((kind.to_owned(), served_part(start, &profile, &ready, kind, &endpoint)?));

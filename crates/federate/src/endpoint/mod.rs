@@ -19,6 +19,7 @@ use crate::private::PrivateDirectory;
 use crate::report::Failure;
 use crate::setup::Start;
 
+pub(crate) use deadline::lines as deadlines;
 pub(crate) use routes::{OWN, WHOAMI};
 
 /// The child's own federate finds the endpoint by these.
@@ -63,9 +64,6 @@ impl Endpoint {
             headers.extend(cloud.secret_headers());
         }
         let gate = gate::Gate::new(server.address(), &secret, headers)?;
-        for line in deadline::lines(session.context(), sources, exchanged) {
-            start.stderr.note(&line);
-        }
         let refreshing = Arc::new(federate_core::RefreshingSession::new(session, sources, exchanged.to_vec()));
         let routes = routes::Routes::new(gate, &refreshing, |kind| start.registry.cloud(kind), start.stderr);
         let address =

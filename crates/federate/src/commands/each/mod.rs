@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use federate_core::{Error, Exchanged, Reporter as _, Secret, Session, TargetSource, codes};
+use federate_core::{Context, Error, Exchanged, Reporter as _, Secret, Session, TargetSource, codes};
 use federate_profile::Profile;
 use serde_json::json;
 
@@ -21,6 +21,7 @@ use self::summary::{Fate, Row, counts};
 use super::exec::load;
 use super::trust::explained;
 use crate::args::{Each, Grouping};
+use crate::endpoint;
 use crate::private::{can_be_written, write_private};
 use crate::report::{Failure, Output};
 use crate::setup::{Start, located, select};
@@ -40,13 +41,14 @@ pub(crate) async fn run(start: &Start, arguments: Each) -> Result<u8, Failure> {
         can_be_written(path).map_err(|error| no_summary(path, &error))?;
     }
     let jobs = arguments.jobs.map_or_else(usual_jobs, NonZeroUsize::get);
-    let guard = if jobs > 1 { SignalGuard::install_for_groups() } else { SignalGuard::install() };
-    let guard =
-        guard.map_err(|error| Error::new(&codes::USAGE, "signals cannot be taken").with_cause(error.to_string()))?;
     let names: Vec<&str> = sources.iter().map(|source| source.name()).collect();
     let ci = start.ci(session.context());
     let screen = Arc::new(Screen::new(ci, &names, !start.global.quiet && start.global.output == Output::Text));
     let queue = exchange(start, &profile, &session, &sources, &screen, arguments.keep_going).await?;
+    // Not before: nothing has to be removed yet, and Ctrl-C ends federate while it waits for a cloud.
+    let guard = if jobs > 1 { SignalGuard::install_for_groups() } else { SignalGuard::install() };
+    let guard =
+        guard.map_err(|error| Error::new(&codes::USAGE, "signals cannot be taken").with_cause(error.to_string()))?;
     let crew = Crew {
         start,
         profile: &profile,
@@ -60,13 +62,18 @@ pub(crate) async fn run(start: &Start, arguments: Each) -> Result<u8, Failure> {
             Grouping::Always => true,
             Grouping::Never => false,
         },
+        deadlines: deadlines(session.context(), &queue),
     };
     let rows = crew.run(queue).await?;
     screen.finish();
+    let lost = screen.lost();
     let code = match guard.ending() {
         Some(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
-        None => u8::from(counts(&rows).0 < rows.len()),
+        None => u8::from(counts(&rows).0 < rows.len() || lost.is_some()),
     };
+    if let Some(error) = lost {
+        Failure::from(error).with_exit_code(code).with_output(start.global.output).print();
+    }
     // Nobody ran: these are federate's own failures.
     if guard.ending().is_none() && rows.iter().all(|row| matches!(row.fate, Fate::Refused(_))) {
         report(start, &arguments, &rows, 125)?;
@@ -74,6 +81,11 @@ pub(crate) async fn run(start: &Start, arguments: Each) -> Result<u8, Failure> {
     }
     report(start, &arguments, &rows, code)?;
     Ok(code)
+}
+
+fn deadlines(context: &Context, jobs: &[Job]) -> Vec<String> {
+    let (sources, exchanged): (Vec<_>, Vec<_>) = jobs.iter().filter_map(Job::had).unzip();
+    endpoint::deadlines(context, &sources, &exchanged)
 }
 
 fn usual_jobs() -> usize {

@@ -34,6 +34,11 @@ impl Job {
     pub(super) fn new(source: Arc<dyn TargetSource>, given: Result<Exchanged, Error>) -> Self {
         Self { source, given, since: SystemTime::now() }
     }
+
+    /// The target with its credentials, if it has them.
+    pub(super) fn had(&self) -> Option<(Arc<dyn TargetSource>, Exchanged)> {
+        Some((self.source.clone(), self.given.as_ref().ok()?.clone()))
+    }
 }
 
 /// Everything that the commands have in common.
@@ -46,6 +51,8 @@ pub(super) struct Crew<'a> {
     pub(super) arguments: &'a Each,
     pub(super) jobs: usize,
     pub(super) is_grouped: bool,
+    /// Until when credentials can be renewed; told when the first endpoint renews some.
+    pub(super) deadlines: Vec<String>,
 }
 
 /// What changes while the commands run.
@@ -53,6 +60,7 @@ pub(super) struct Crew<'a> {
 struct State {
     has_failed: Cell<bool>,
     has_started: Cell<bool>,
+    has_told_deadlines: Cell<bool>,
     done: Cell<usize>,
     running: RefCell<Vec<String>>,
     fatal: RefCell<Option<Failure>>,
@@ -149,10 +157,10 @@ impl Crew<'_> {
         match self.session.exchange(source.as_ref()).await {
             Ok(fresh) => fresh,
             Err(error) => {
-                self.start.stderr.warn(&format!(
-                    "the credentials for {} cannot be renewed, and the command gets the old ones: {error}",
-                    given.name
-                ));
+                let name = &given.name;
+                let what =
+                    format!("the credentials for {name} cannot be renewed, and the command gets the old ones: {error}");
+                self.screen.aside(|| self.start.stderr.warn(&what));
                 given
             }
         }
@@ -176,9 +184,9 @@ impl Crew<'_> {
                 variables.set(variable, value);
             }
         }
-        for note in &surroundings.notes {
-            self.start.stderr.note(note);
-        }
+        let is_first_endpoint = endpoint.is_some() && !state.has_told_deadlines.replace(true);
+        let deadlines = if is_first_endpoint { self.deadlines.as_slice() } else { &[] };
+        self.screen.aside(|| deadlines.iter().chain(&surroundings.notes).for_each(|note| self.start.stderr.note(note)));
         let output = Channel::new(&self.screen, &name, self.is_grouped, self.jobs == 1);
         let readings = RefCell::new(Vec::new());
         let set_up = |command: &mut Command| self.spawn(command, &output, &readings, true);
@@ -191,7 +199,8 @@ impl Crew<'_> {
             };
             let result = self.main(&mut prepared, &name, &place, &output, &readings, state).await;
             if !finish(readings.take()).await {
-                self.start.stderr.note(&format!("{name}: something that the command started still holds its output"));
+                let what = format!("{name}: something that the command started still holds its output");
+                self.screen.aside(|| self.start.stderr.note(&what));
             }
             result.map(Some)
         };
@@ -293,7 +302,7 @@ impl Channel {
                 let keep = Arc::new(Mutex::new(Some(Kept::new())));
                 kept = Some(keep.clone());
                 Arc::new(move |stream, line| match &mut *keep.lock().unwrap_or_else(PoisonError::into_inner) {
-                    Some(kept) => kept.add(stream, line),
+                    Some(kept) => kept.add(stream, line).map_err(|error| to_screen.lose(error)),
                     // The section is closed: whoever still writes is not listened to.
                     None => Err(std::io::ErrorKind::BrokenPipe.into()),
                 })

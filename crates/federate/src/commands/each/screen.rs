@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
-use federate_core::{Error, IdentityProvider, SectionEdge};
+use federate_core::{Error, IdentityProvider, SectionEdge, codes};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tempfile::SpooledTempFile;
 
@@ -27,6 +27,7 @@ pub(super) struct Screen {
     width: usize,
     bar: Option<ProgressBar>,
     lock: Mutex<()>,
+    lost: Mutex<Option<io::Error>>,
 }
 
 impl Screen {
@@ -42,7 +43,7 @@ impl Screen {
             }
         });
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
-        Self { ci, width, bar, lock: Mutex::new(()) }
+        Self { ci, width, bar, lock: Mutex::default(), lost: Mutex::default() }
     }
 
     fn locked(&self) -> MutexGuard<'_, ()> {
@@ -67,10 +68,30 @@ impl Screen {
             Stream::Err => io::stderr().lock().write_all(bytes),
         };
         let _one_at_a_time = self.locked();
-        match &self.bar {
+        let result = match &self.bar {
             Some(bar) => bar.suspend(put),
             None => put(),
+        };
+        match result {
+            Err(error) if stream == Stream::Out => Err(self.lose(error)),
+            other => other,
         }
+    }
+
+    /// Remembers that output is lost, unless nobody wants it any more (`| head`).
+    pub(super) fn lose(&self, error: io::Error) -> io::Error {
+        let kind = error.kind();
+        if kind != io::ErrorKind::BrokenPipe {
+            self.lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+        kind.into()
+    }
+
+    /// Why some of what the commands wrote is lost.
+    pub(super) fn lost(&self) -> Option<Error> {
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let error = Error::new(&codes::USAGE, "some of what the commands wrote to stdout is lost");
+        Some(error.with_cause(lost.to_string()).with_help("make room where it is written to, and run it again"))
     }
 
     /// A line of a command, with its end, under the target's name.
@@ -96,6 +117,15 @@ impl Screen {
     /// A line for people, on stderr.
     pub(super) fn say(&self, text: &str) {
         let _ = self.write(Stream::Err, format!("{text}\n").as_bytes());
+    }
+
+    /// Lets something else write to stderr, which the bar would else wipe away.
+    pub(super) fn aside(&self, put: impl FnOnce()) {
+        let _one_at_a_time = self.locked();
+        match &self.bar {
+            Some(bar) => bar.suspend(put),
+            None => put(),
+        }
     }
 
     /// What is wrong with a target, on stderr.

@@ -7,7 +7,7 @@ use federate_core::{ChildEnv, Error, FileContent, Reporter as _, codes};
 use federate_profile::{Profile, ServeMode};
 
 use super::kinds;
-use crate::args::Exec;
+use crate::args::Preparation;
 use crate::setup::{Ready, Start};
 
 /// The kinds of targets that are handed over by an endpoint.
@@ -17,20 +17,20 @@ use crate::setup::{Ready, Start};
 pub(crate) fn served_kinds(
     start: &Start,
     profile: &Profile,
-    arguments: &Exec,
+    preparation: &Preparation,
     ready: &Ready,
     plain: &[(String, ChildEnv)],
 ) -> Result<Vec<&'static str>, Error> {
-    let served = wanted(start, profile, arguments, ready, plain)?;
+    let served = wanted(start, profile, preparation, ready, plain)?;
     let is_left = |(kind, part): &(String, ChildEnv)| is_token(part) && !served.iter().any(|served| served == kind);
-    if arguments.preparation.isolate && plain.iter().any(is_left) {
+    if preparation.isolate && plain.iter().any(is_left) {
         return Err(no_way_but_a_token());
     }
     Ok(served)
 }
 
 /// `--isolate` and a target that this command can only be given as an ID token.
-pub(super) fn no_way_but_a_token() -> Error {
+fn no_way_but_a_token() -> Error {
     Error::new(
         &codes::USAGE,
         "--isolate keeps ID tokens from the command, but a selected target can only be handed over as one",
@@ -39,7 +39,7 @@ pub(super) fn no_way_but_a_token() -> Error {
 }
 
 /// Would it be given an ID token?
-pub(super) fn is_token(part: &ChildEnv) -> bool {
+fn is_token(part: &ChildEnv) -> bool {
     part.files.iter().any(|file| matches!(file.content, FileContent::IdToken { .. }))
 }
 
@@ -48,16 +48,16 @@ pub(super) fn is_token(part: &ChildEnv) -> bool {
 fn wanted(
     start: &Start,
     profile: &Profile,
-    arguments: &Exec,
+    preparation: &Preparation,
     ready: &Ready,
     plain: &[(String, ChildEnv)],
 ) -> Result<Vec<&'static str>, Error> {
     let mut all = kinds(&ready.exchanged);
     all.retain(|kind| start.registry.cloud(kind).is_some_and(|cloud| cloud.can_be_served()));
-    let mode = if arguments.serve { Some(ServeMode::Always) } else { profile.serve() };
-    let expected = arguments.expect_duration.map(|duration| duration.0);
+    let mode = if preparation.serve { Some(ServeMode::Always) } else { profile.serve() };
+    let expected = preparation.expect_duration.map(|duration| duration.0);
     match mode {
-        Some(ServeMode::Always) if arguments.serve && all.is_empty() => {
+        Some(ServeMode::Always) if preparation.serve && all.is_empty() => {
             return Err(Error::new(
                 &codes::USAGE,
                 "--serve was given, but no selected target can be served by an endpoint",
@@ -87,7 +87,7 @@ fn wanted(
             }
         }
     }
-    if !arguments.preparation.isolate {
+    if !preparation.isolate {
         return Ok(Vec::new());
     }
     Ok(all.into_iter().filter(|kind| plain.iter().any(|(own, part)| own == kind && is_token(part))).collect())
