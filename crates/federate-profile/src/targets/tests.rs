@@ -82,6 +82,8 @@ fn rows_come_from_a_file_beside_the_layer() {
     assert_eq!(origin("targets.m-audit.type"), "profiles/base.toml:2");
     assert_eq!(origin("targets.m-audit.duration"), "default");
     assert_eq!(origin("targets.m.role"), "profiles/base.toml:4", "the table itself is shown as written");
+    let none = Folder::new(base).load().unwrap_err();
+    assert!(none.contains("data/accounts.csv cannot be read | targets.m.matrix.file | profiles/base.toml:3"), "{none}");
     let bad = folder.with("data/accounts.csv", "name,account\nbilling,01\naudit\n").load().unwrap_err();
     assert!(bad.contains("targets.m.matrix.file | profiles/data/accounts.csv:3"), "{bad}");
 }
@@ -95,6 +97,18 @@ fn one_target_of_a_matrix_can_be_changed() {
     assert_eq!(profile.settings("member-012-eu").unwrap()["duration"], "2h");
     assert_eq!(profile.origin("targets.member-34-eu.region").unwrap(), "profiles/base.toml:7");
     assert_eq!(profile.origin("targets.member-012-eu.duration").unwrap(), "--set targets.member-012-eu.duration");
+    let variable = ("FEDERATE__TARGETS__MEMBER_012_EU__DURATION", "3h");
+    let profile = Folder::new(MEMBERS).load_with(&[variable], &[]).unwrap();
+    assert_eq!(profile.target_names(), ["member-012-eu", "member-34-eu"]);
+    assert_eq!(profile.settings("member-012-eu").unwrap()["duration"], "3h");
+    assert_eq!(
+        profile.origin("targets.member-012-eu.duration").unwrap(),
+        "environment variable FEDERATE__TARGETS__MEMBER_012_EU__DURATION"
+    );
+    let alike = MEMBERS.replace("[\"eu\"]", "[\"e_u\", \"e-u\"]");
+    let error =
+        Folder::new(&alike).load_with(&[("FEDERATE__TARGETS__MEMBER_012_E_U__DURATION", "3h")], &[]).unwrap_err();
+    assert!(error.contains("member-012-e_u or member-012-e-u"), "{error}");
     let twice = format!("{MEMBERS}[targets.member-34-eu]\ntype = \"cloud\"\nrole = \"x\"\n");
     let error = Folder::new(&twice).load().unwrap_err();
     assert!(error.contains("there is one of this name") && error.contains("base.toml:7"), "{error}");
