@@ -154,8 +154,16 @@ fn errors_of_every_stage_are_one_line_of_json() {
     }
     let done = workshop.run_quietly(&["plan", "-p", "bad"]);
     assert!(!done.stderr.lines().any(|line| line.trim_start().starts_with("::")), "{}", done.stderr);
-    workshop.profile("bad", "[targets.\"a\\n::b\"]\ntype = \"aws\"\nrole_arn = \"arn:aws:iam::111122223333:role/x\"\n");
-    refused(&workshop.run_quietly(&["plan", "-p", "bad"]), &["`a\\n::b` cannot be a name", "profiles/bad.toml:1"]);
+    let named = "identity = \"github\"\n[targets.\"a\\n::b\"]\ntype = \"aws\"\nrole_arn = \"arn:aws:iam::111122223333:role/x\"\n";
+    workshop.profile("base", named);
+    for arguments in [&["plan"][..], &["profile", "show"], &["profile", "show", "--origin"], &["plan", "-t", "c"]] {
+        let done = workshop.run_quietly(arguments);
+        let said = done.stdout + &done.stderr;
+        assert!(said.contains("\\n::b") && !said.lines().any(|line| line.trim_start().starts_with("::")), "{said}");
+    }
+    workshop.profile("dev", "");
+    let listed = workshop.run_quietly(&["profile", "list"]).stdout;
+    assert!(listed.contains("dev: a\\n::b"), "{listed}");
 }
 
 #[test]

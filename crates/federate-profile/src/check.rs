@@ -85,15 +85,6 @@ pub(crate) fn layer(layer: &Layer, in_ci: bool, errors: &mut Vec<Error>) {
                         .with_help(format!("write it as [{table}.{name}]")),
                 );
             }
-            if !is_name(name) {
-                let path = [table.to_owned(), name.clone()];
-                errors.push(
-                    Error::new(&core_codes::SETTING_INVALID, format!("`{name}` cannot be a name in [{table}]"))
-                        .with_setting(crate::layer::dotted(&path))
-                        .with_origin(layer.place(&path))
-                        .with_help("a name is not empty, and has no line break, no `,`, `*` or `?` in it"),
-                );
-            }
         }
     }
     let ca_file: Vec<String> = vec!["network".to_owned(), "ca_file".to_owned()];
@@ -127,12 +118,6 @@ pub(crate) fn network(network: &NetworkSettings) -> Vec<Error> {
     })
     .chain(placeholder.map(|error| error.with_setting("ca_file")))
     .collect()
-}
-
-/// May a target or an identity be called so? `-t` takes several at a comma, and globs; and a name stands in lines of the
-/// CI's log, where a line break in it could begin a command.
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && !name.chars().any(|c| c.is_control() || [',', '*', '?'].contains(&c))
 }
 
 /// A string or a list of strings; a text of a variable is split at commas.

@@ -147,12 +147,18 @@ pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// A line of a text that may have several, of which a name's line break must not make one that the CI obeys.
+fn continued(line: &str) -> String {
+    let line = one_line(line);
+    if line.trim_start().starts_with("::") { format!("\\n{line}") } else { line }
+}
+
 /// An error for people.
 pub(crate) fn text(error: &Error) -> String {
     let (red, bold) = (Style::new().fg_color(Some(AnsiColor::Red.into())).bold(), Style::new().bold());
     let mut out = format!("{red}error[{}]{red:#}: {}\n", error.code().name, one_line(error.what()));
     let mut line = |label: &str, text: &str| {
-        for (index, part) in text.lines().map(one_line).enumerate() {
+        for (index, part) in text.lines().map(continued).enumerate() {
             if index == 0 {
                 out.push_str(&format!("  {bold}{label}:{bold:#} {part}\n"));
             } else {

@@ -61,7 +61,7 @@ fn one(profile: &federate_profile::Profile, context: &federate_core::Context, na
 }
 
 fn text(plan: &Json) -> String {
-    let show = |key: &str| plan[key].as_str().unwrap_or_default().to_owned();
+    let show = |key: &str| one_line(plan[key].as_str().unwrap_or_default());
     let mut out = format!(
         "{} ({})\n  identity: {}, issuer {}\n  audience: {}\n",
         show("target"),

@@ -31,7 +31,7 @@ fn list(start: &Start) -> Result<u8, Failure> {
             .map(|one| {
                 let extends = if one.extends.is_empty() { String::new() } else { format!(" extends {}", one.extends.join(", ")) };
                 let default = if one.is_default { " (default)" } else { "" };
-                format!("{}{default}{extends}: {}\n", one.name, names(&one.targets))
+                format!("{}{default}{extends}: {}\n", one.name, one_line(&names(&one.targets)))
             })
             .collect(),
     };
