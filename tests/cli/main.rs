@@ -17,6 +17,7 @@ mod hosts;
 mod identity;
 #[cfg(target_os = "linux")]
 mod kube;
+mod layers;
 mod matrix;
 mod profiles;
 mod reference;

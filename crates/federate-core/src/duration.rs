@@ -25,6 +25,11 @@ impl HumanDuration {
         if let Ok(seconds) = text.parse::<u64>() {
             return Self::bounded(Duration::from_secs(seconds));
         }
+        if text.contains('{') {
+            return Err(format!(
+                "`{text}` is not a duration; no placeholder may stand in one, so write it like 1h or 15m"
+            ));
+        }
         humantime::parse_duration(text)
             .map_err(|error| format!("`{text}` is not a duration ({error}); write it like 1h or 15m"))
             .and_then(Self::bounded)

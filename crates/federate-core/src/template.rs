@@ -41,6 +41,12 @@ pub fn parse(text: &str) -> Result<Vec<Part>, String> {
         let inside = &rest[..close];
         rest = &rest[close + 1..];
         let part = match inside.split_once(':') {
+            // Filling is one pass: a placeholder inside of another would be taken for its name.
+            _ if inside.contains('{') => {
+                return Err(format!(
+                    "`{text}` has a placeholder inside of another, and a literal brace is written `{{{{`"
+                ));
+            }
             Some(("env", name)) if !name.is_empty() => Part::Env(name.to_owned()),
             Some(("claim", name)) if !name.is_empty() => Part::Claim(name.to_owned()),
             Some(("matrix", key)) if !key.is_empty() => Part::Matrix(key.to_owned()),
@@ -117,6 +123,8 @@ mod tests {
         assert!(parse("{env:X").unwrap_err().contains("never closes"));
         assert!(parse("{branch}").unwrap_err().contains("{claim:NAME}"));
         assert!(parse("{env:}").unwrap_err().contains("not a placeholder"));
+        assert!(parse("{env:{claim:sub}}").unwrap_err().contains("inside of another"));
+        assert!(parse("{env:A{{b}").unwrap_err().contains("inside of another"));
     }
 
     #[test]

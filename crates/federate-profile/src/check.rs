@@ -1,12 +1,12 @@
 //! The shape of a layer around the adapters' sections.
 
 use federate_core::suggest::nearest;
-use federate_core::{Error, codes as core_codes};
+use federate_core::{Error, NetworkSettings, codes as core_codes};
 use figment::value::{Dict, Value};
 
-use crate::codes;
 use crate::layer::{Layer, LayerKind};
 use crate::serve::{ServeMode, VALUES};
+use crate::{codes, placeholders};
 
 /// What may stand at the top of a layer.
 pub(crate) const ROOT_KEYS: &[&str] = &[
@@ -23,12 +23,18 @@ pub(crate) const ROOT_KEYS: &[&str] = &[
 
 /// Checks one layer's own top level; the adapters' sections are checked once merged.
 pub(crate) fn layer(layer: &Layer, in_ci: bool, errors: &mut Vec<Error>) {
+    errors.extend(layer.problems.iter().cloned());
     for (key, value) in &layer.values {
         let place = layer.place(std::slice::from_ref(key));
         let mut fail = |code, what: String, help: String| {
             errors.push(Error::new(code, what).with_setting(key.clone()).with_origin(place.clone()).with_help(help))
         };
         match (key.as_str(), value) {
+            ("default_profile", Value::String(..)) if layer.kind != LayerKind::Base => fail(
+                &codes::UNKNOWN_KEY,
+                "only base.toml says which profile is the default".to_owned(),
+                "remove it here; choose another profile with -p or FEDERATE_PROFILE".to_owned(),
+            ),
             ("default_profile" | "identity", Value::String(..))
             | ("identities" | "targets" | "network" | "policy", Value::Dict(..)) => {}
             ("serve", Value::String(_, text)) if ServeMode::parse(text).is_some() => {}
@@ -93,6 +99,25 @@ pub(crate) fn layer(layer: &Layer, in_ci: bool, errors: &mut Vec<Error>) {
                 .with_help("put the certificate into the runner's system store, or name it in SSL_CERT_FILE or in /etc/federate/config.toml"),
         );
     }
+}
+
+/// What no request could be made with, and where no placeholder may stand; `setting` is the key in `[network]`.
+pub(crate) fn network(network: &NetworkSettings) -> Vec<Error> {
+    let durations = [
+        ("connect_timeout", network.connect_timeout),
+        ("request_timeout", network.request_timeout),
+        ("exchange_timeout", network.exchange_timeout),
+    ];
+    let zero = durations.iter().filter(|(_, duration)| duration.0.is_zero()).map(|(key, _)| *key);
+    let zero = zero.chain((network.max_tries == 0).then_some("max_tries"));
+    let placeholder = network.ca_file.as_ref().and_then(|path| placeholders::forbidden(path.to_str()?));
+    zero.map(|key| {
+        Error::new(&core_codes::SETTING_INVALID, format!("`{key}` is 0, with which nothing could ever be asked"))
+            .with_setting(key)
+            .with_help("leave it out, or give it more")
+    })
+    .chain(placeholder.map(|error| error.with_setting("ca_file")))
+    .collect()
 }
 
 /// A string or a list of strings; a text of a variable is split at commas.

@@ -15,7 +15,9 @@ pub(crate) fn find(cwd: &Path, named: Option<&Path>, env: &Env) -> Result<Option
     if let Some(directory) = named.or(from_variable) {
         let directory = cwd.join(directory);
         if !directory.is_dir() {
-            let source = if named.is_some() { "--profiles-dir" } else { "environment variable FEDERATE_PROFILES_DIR" };
+            // The command line hands the variable's value over as if it had been given by the flag.
+            let is_flag = named.is_some() && named != from_variable;
+            let source = if is_flag { "--profiles-dir" } else { "environment variable FEDERATE_PROFILES_DIR" };
             return Err(Error::new(&codes::FILE, format!("{} is not a directory", directory.display()))
                 .with_origin(source)
                 .with_help("name the directory that holds base.toml"));
@@ -41,16 +43,20 @@ pub(crate) fn find(cwd: &Path, named: Option<&Path>, env: &Env) -> Result<Option
 fn owned(directory: PathBuf) -> Result<PathBuf, Error> {
     let owner = std::fs::metadata(&directory)
         .map_err(|error| {
-            Error::new(&codes::FILE, format!("{} cannot be read", directory.display())).with_cause(error.to_string())
+            Error::new(&codes::FILE, format!("{} cannot be read", directory.display()))
+                .with_origin(directory.display().to_string())
+                .with_cause(error.to_string())
         })?
         .uid();
     let own = rustix::process::geteuid().as_raw();
     if owner == 0 || owner == own {
         return Ok(directory);
     }
-    Err(Error::new(&codes::FILE, format!("{} belongs to another user (uid {owner})", directory.display())).with_help(
-        "a profile decides where tokens go, so it must be yours or root's; change the owner, or copy the directory",
-    ))
+    Err(Error::new(&codes::FILE, format!("{} belongs to another user (uid {owner})", directory.display()))
+        .with_origin(directory.display().to_string())
+        .with_help(
+            "a profile decides where tokens go, so it must be yours or root's; change the owner, or copy the directory",
+        ))
 }
 
 /// Is this a name that a profile may have?

@@ -2,7 +2,7 @@
 
 use federate_core::suggest::nearest;
 use federate_core::{Error, codes as core_codes};
-use figment::error::Kind;
+use figment::error::{Actual, Kind};
 use figment::value::Value;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -114,9 +114,7 @@ fn read<S: DeserializeOwned>(section: &Value, is_text: &dyn Fn(&Value) -> bool) 
                 if let (Kind::InvalidType(_, wanted) | Kind::InvalidValue(_, wanted), Some(found)) =
                     (kind, at(&mut value, &path))
                 {
-                    let wants_list = wanted.contains("sequence") || wanted.contains("array");
-                    let converted =
-                        found.as_str().filter(|_| is_text(found)).and_then(|text| convert(text, wants_list));
+                    let converted = if is_text(found) { convert(found, wanted) } else { None };
                     if let Some(mut converted) = converted.filter(|_| !touched.contains(&path)) {
                         retag(&mut converted, found);
                         *found = converted;
@@ -138,10 +136,14 @@ fn read<S: DeserializeOwned>(section: &Value, is_text: &dyn Fn(&Value) -> bool) 
 }
 
 fn wrong_type(kind: &Kind, path: &[String]) -> Error {
-    let key = path.last().map_or("the section", String::as_str);
+    let (key, entry) = match path {
+        [.., list, last] if last.parse::<usize>().is_ok() => (list.as_str(), "an entry of "),
+        [.., last] => (last.as_str(), ""),
+        [] => ("the section", ""),
+    };
     let what = match kind {
         Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
-            format!("`{key}` must be {wanted}, and is {found}")
+            format!("{entry}`{key}` must be {}, and is {}", wanted_in_words(wanted), found_in_words(found))
         }
         Kind::UnknownVariant(found, known) => {
             let error = Error::new(&core_codes::SETTING_INVALID, format!("`{key}` cannot be `{found}`"))
@@ -155,6 +157,31 @@ fn wrong_type(kind: &Kind, path: &[String]) -> Error {
         other => format!("`{key}`: {other}"),
     };
     Error::new(&codes::WRONG_TYPE, what).with_setting(dotted(path))
+}
+
+/// What a type is called by people who write TOML.
+fn wanted_in_words(wanted: &str) -> &str {
+    match wanted {
+        "a sequence" => "a list",
+        "a map" => "a table",
+        _ if wanted.starts_with("struct ") => "a table",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        _ if wanted.starts_with("a nonzero ") => "a whole number, 1 or more",
+        other => other,
+    }
+}
+
+fn found_in_words(found: &Actual) -> String {
+    match found {
+        Actual::Bool(flag) => format!("{flag}"),
+        Actual::Unsigned(number) => format!("the number {number}"),
+        Actual::Signed(number) => format!("the number {number}"),
+        Actual::Float(number) => format!("the number {number}"),
+        Actual::Str(text) => format!("the text `{text}`"),
+        Actual::Map => "a table".to_owned(),
+        Actual::Seq => "a list".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 fn at<'v>(value: &'v mut Value, path: &[String]) -> Option<&'v mut Value> {

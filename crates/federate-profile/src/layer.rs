@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use federate_core::Error;
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
@@ -16,8 +17,10 @@ pub(crate) enum LayerKind {
     Owner,
     /// `base.toml`.
     Base,
-    /// `<profile>.toml` or `<profile>.local.toml`.
+    /// `<profile>.toml`.
     Profile,
+    /// `<profile>.local.toml`.
+    Local,
     /// `FEDERATE__…`.
     Environment,
     /// `--set`.
@@ -51,6 +54,8 @@ pub(crate) struct Layer {
     pub(crate) places: BTreeMap<KeyPath, String>,
     /// The keys of matrices in the order in which they are written, which a table forgets.
     pub(crate) matrix_keys: Vec<KeyPath>,
+    /// What is wrong with single values of it.
+    pub(crate) problems: Vec<Error>,
 }
 
 impl Layer {
@@ -63,13 +68,20 @@ impl Layer {
             values: Dict::new(),
             places: BTreeMap::new(),
             matrix_keys: Vec::new(),
+            problems: Vec::new(),
         }
     }
 
     /// Where this layer sets the key, or the nearest table around it.
     pub(crate) fn place(&self, path: &[String]) -> String {
-        let place = (0..=path.len()).rev().find_map(|length| self.places.get(&path[..length]));
-        place.cloned().unwrap_or_else(|| self.shown.clone())
+        let place = (1..=path.len()).rev().find_map(|length| self.place_within(&path[..length]));
+        place.unwrap_or(&self.shown).clone()
+    }
+
+    /// Where the key is; a table that a variable or a flag makes on the way is where the first of its keys is.
+    fn place_within(&self, path: &[String]) -> Option<&String> {
+        let (found, place) = self.places.range(path.to_vec()..).next()?;
+        found.starts_with(path).then_some(place)
     }
 
     /// Sets a value, making tables on the way.
@@ -95,6 +107,25 @@ impl Layer {
         self.matrix_keys.extend((is_matrix_key(path)).then(|| path.to_vec()));
         self.places.insert(path.to_vec(), place);
     }
+
+    /// Gives the table at the path another name.
+    pub(crate) fn rename(&mut self, path: &[String; 2], name: &str) {
+        if let Some(Value::Dict(_, tables)) = self.values.get_mut(&path[0])
+            && let Some(table) = tables.remove(&path[1])
+        {
+            tables.insert(name.to_owned(), table);
+        }
+        let places = std::mem::take(&mut self.places);
+        self.places = places
+            .into_iter()
+            .map(|(mut key, place)| {
+                if key.starts_with(path) {
+                    name.clone_into(&mut key[1]);
+                }
+                (key, place)
+            })
+            .collect();
+    }
 }
 
 /// Is this `targets.NAME.matrix.KEY`?
@@ -115,28 +146,42 @@ impl Provider for Numbered<'_> {
     }
 }
 
-/// A path as people write it: `targets.aws.role_arn`, names with dots in quotes.
+/// A path as people write it: `targets.aws.role_arn`, names with dots and other signs in quotes.
 pub(crate) fn dotted(path: &[String]) -> String {
-    let quoted = |part: &String| if part.contains('.') { format!("\"{part}\"") } else { part.clone() };
-    path.iter().map(quoted).collect::<Vec<_>>().join(".")
+    let is_bare =
+        |part: &String| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || ['_', '-'].contains(&c));
+    let quote = |part: &String| if part.contains('"') { '\'' } else { '"' };
+    let shown = |part: &String| match is_bare(part) {
+        true => part.clone(),
+        false => format!("{0}{part}{0}", quote(part)),
+    };
+    path.iter().map(shown).collect::<Vec<_>>().join(".")
 }
 
-/// The parts of a path as people write it.
+/// The parts of a path as people write it, in either kind of quotes where they have dots in them.
 pub(crate) fn undotted(text: &str) -> KeyPath {
-    let mut parts = vec![String::new()];
-    let mut quoted = false;
+    let mut parts = Vec::new();
+    let mut part = String::new();
+    let mut was_quoted = false;
+    let mut quote = None;
+    let mut end = |part: &mut String, was_quoted: &mut bool| {
+        let whole = std::mem::take(part);
+        parts.push(if std::mem::take(was_quoted) { whole } else { whole.trim().to_owned() });
+    };
     for c in text.chars() {
-        match c {
-            '"' => quoted = !quoted,
-            '.' if !quoted => parts.push(String::new()),
-            other => {
-                if let Some(last) = parts.last_mut() {
-                    last.push(other);
-                }
+        match (c, quote) {
+            (c, Some(open)) if c == open => quote = None,
+            ('"' | '\'', None) if part.trim().is_empty() => {
+                part.clear();
+                (quote, was_quoted) = (Some(c), true);
             }
+            ('.', None) => end(&mut part, &mut was_quoted),
+            (c, None) if was_quoted && c.is_whitespace() => {}
+            (c, _) => part.push(c),
         }
     }
-    parts.into_iter().map(|part| part.trim().to_owned()).collect()
+    end(&mut part, &mut was_quoted);
+    parts
 }
 
 #[cfg(test)]
@@ -148,6 +193,21 @@ mod tests {
         let path: KeyPath = ["targets", "a.b", "x"].map(str::to_owned).to_vec();
         assert_eq!(dotted(&path), "targets.\"a.b\".x");
         assert_eq!(undotted("targets.\"a.b\".x"), path);
+        assert_eq!(undotted("targets . 'a.b' .x "), path);
+        for odd in ["a \"b\"", " a ", "", "it's", "a=b"] {
+            let path: KeyPath = vec!["t".to_owned(), odd.to_owned(), "x".to_owned()];
+            assert_eq!(undotted(&dotted(&path)), path, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_a_variable_makes_is_where_the_variable_is() {
+        let mut layer = Layer::new(LayerKind::Environment, "environment");
+        layer.set(&undotted("targets.new.region"), Value::from(1_i64), "variable X".into());
+        for path in ["targets.new", "targets.new.type", "targets"] {
+            assert_eq!(layer.place(&undotted(path)), "variable X", "{path}");
+        }
+        assert_eq!(layer.place(&undotted("targetsx")), "environment");
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! `/etc/federate/config.toml`, the user's `federate/config.toml`, `base.toml`, what the profile extends, the profile,
 //! its `.local.toml`, `FEDERATE__…` variables, `--set`. Tables merge; arrays and scalars replace.
 
+mod allow;
 mod check;
 mod codes;
 mod directory;
+mod effective;
 mod extract;
 mod file;
 mod layer;
@@ -30,10 +32,11 @@ mod testing;
 mod trust;
 
 pub use codes::ALL as CODES;
+pub use effective::Effective;
 pub use list::{Listed, list, selections, validate};
 pub use load::{LoadOptions, load};
 pub use offline::context as offline_context;
-pub use profile::{Effective, Profile};
+pub use profile::Profile;
 pub use registry::{IdentityKind, Registry, TargetKind};
 pub use schema::{reference, schema};
 pub use serve::ServeMode;

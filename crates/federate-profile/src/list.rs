@@ -67,8 +67,9 @@ pub fn selections(options: &LoadOptions) -> Result<Vec<Vec<String>>, Vec<Error>>
     if !options.profiles.is_empty() {
         return Ok(vec![options.profiles.clone()]);
     }
-    if let Some(names) = options.env.get("FEDERATE_PROFILE") {
-        return Ok(vec![names.split(',').map(|name| name.trim().to_owned()).collect()]);
+    let from_variable = options.profiles_of_variable();
+    if !from_variable.is_empty() {
+        return Ok(vec![from_variable]);
     }
     let found =
         directory::find(&options.cwd, options.profiles_dir.as_deref(), &options.env).map_err(|error| vec![error])?;
@@ -87,7 +88,7 @@ pub fn validate(registry: &Registry, options: &LoadOptions) -> Result<Vec<String
     for profiles in selections(options)? {
         checked.push(if profiles.is_empty() { "base".to_owned() } else { profiles.join(",") });
         let found = match load(registry, &LoadOptions { profiles, ..options.clone() }) {
-            Ok(profile) => profile.problems_of_trust(options),
+            Ok(profile) => profile.problems_of_defaults(),
             Err(found) => found,
         };
         for error in found {

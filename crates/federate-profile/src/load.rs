@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use federate_core::{Env, Error};
+use federate_core::{Env, Error, codes as core_codes};
 use figment::value::{Dict, Value};
 
 use crate::check::{self, texts};
@@ -40,6 +40,12 @@ impl LoadOptions {
         path.strip_prefix(&self.cwd).unwrap_or(path).display().to_string()
     }
 
+    /// The names in `FEDERATE_PROFILE`.
+    pub(crate) fn profiles_of_variable(&self) -> Vec<String> {
+        let names = self.env.get("FEDERATE_PROFILE").into_iter().flat_map(|names| names.split(','));
+        names.map(|name| name.trim().to_owned()).collect()
+    }
+
     fn user_config(&self) -> Option<PathBuf> {
         let absolute = |name: &str| self.env.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let folder = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")))?;
@@ -60,8 +66,10 @@ pub fn load(registry: &Registry, options: &LoadOptions) -> Result<Profile, Vec<E
     if let Some(path) = options.user_config() {
         stack.file(&path, LayerKind::Owner);
     }
-    if let Some(directory) = &directory {
-        stack.file(&directory.join("base.toml"), LayerKind::Base);
+    if let Some(directory) = &directory
+        && stack.file(&directory.join("base.toml"), LayerKind::Base)
+    {
+        stack.applied.push("base".to_owned());
     }
     let (names, asked_by) = selected(options, &stack.layers);
     for name in &names {
@@ -69,9 +77,13 @@ pub fn load(registry: &Registry, options: &LoadOptions) -> Result<Profile, Vec<E
         stack.local(name);
     }
     let Stack { mut layers, mut errors, .. } = stack;
-    let below = Merged::new(layers.clone()).table(&[]);
-    layers.push(overlay::environment(registry, &options.env, &below, &mut errors));
-    layers.push(overlay::flags(&options.set, &mut errors));
+    let is_whole = errors.is_empty();
+    let below = Merged::new(layers.clone());
+    let mut environment = overlay::environment(registry, &options.env, &below.table(&[]), &mut errors);
+    overlay::name_members(&mut environment, &below, options, &mut errors);
+    layers.push(environment);
+    let set_by_variable = options.env.get("FEDERATE_SET");
+    layers.push(overlay::flags(registry, &options.set, set_by_variable, &below.table(&[]), &mut errors));
     layers.iter_mut().for_each(absolute_paths);
     let owners = policy::take(&mut layers, &options.env, &mut errors);
     for layer in &layers {
@@ -79,19 +91,27 @@ pub fn load(registry: &Registry, options: &LoadOptions) -> Result<Profile, Vec<E
     }
     let merged = Merged::new(layers);
     let foreign = foreign(registry, &options.env, &merged);
-    Profile::new(registry.clone(), names, directory, merged.with_foreign(foreign), owners, options, errors)
+    Profile::new(registry.clone(), names, directory, merged.with_foreign(foreign), owners, options, errors).map_err(
+        |mut errors| {
+            // What a layer that could not be read sets is not missing.
+            let follows =
+                |error: &Error| [&core_codes::SETTING_MISSING, &codes::IDENTITY_UNKNOWN].contains(&error.code());
+            errors.retain(|error| is_whole || !follows(error));
+            errors
+        },
+    )
 }
 
 /// The profiles asked for, and by whom.
 fn selected(options: &LoadOptions, layers: &[Layer]) -> (Vec<String>, String) {
-    if !options.profiles.is_empty() {
+    let from_variable = options.profiles_of_variable();
+    // The command line hands the variable's names over as if they had been given by -p.
+    let is_variable = options.profiles.iter().map(|name| name.trim()).eq(from_variable.iter().map(String::as_str));
+    if !options.profiles.is_empty() && !is_variable {
         return (options.profiles.clone(), "-p".to_owned());
     }
-    if let Some(names) = options.env.get("FEDERATE_PROFILE") {
-        return (
-            names.split(',').map(|name| name.trim().to_owned()).collect(),
-            "environment variable FEDERATE_PROFILE".to_owned(),
-        );
+    if !from_variable.is_empty() {
+        return (from_variable, "environment variable FEDERATE_PROFILE".to_owned());
     }
     let base = layers.iter().find(|layer| layer.kind == LayerKind::Base);
     let default = base.and_then(|base| {
@@ -152,6 +172,9 @@ impl Stack<'_> {
             return;
         };
         let shown = self.options.shown(&file_path);
+        if name.ends_with(".local") && self.is_local_refused(&file_path, &shown) {
+            return;
+        }
         let layer = match file::read(&file_path, LayerKind::Profile, &shown) {
             Ok(Some(layer)) => layer,
             Ok(None) => {
@@ -164,9 +187,10 @@ impl Stack<'_> {
             }
         };
         path.push(name.to_owned());
-        let place = layer.place(&["extends".to_owned()]);
-        for below in layer.values.get("extends").and_then(|value| texts(value, false)).unwrap_or_default() {
-            self.profile(&below, &place, path);
+        let extends = layer.values.get("extends").and_then(|value| texts(value, false)).unwrap_or_default();
+        for (index, below) in extends.iter().enumerate() {
+            let place = layer.place(&["extends".to_owned(), index.to_string()]);
+            self.profile(below, &place, path);
         }
         path.pop();
         self.applied.push(name.to_owned());
@@ -175,11 +199,20 @@ impl Stack<'_> {
 
     fn local(&mut self, name: &str) {
         let Some(path) = self.directory.map(|directory| directory.join(format!("{name}.local.toml"))) else { return };
-        if directory::check_name(name).is_err() || !path.exists() {
+        let local = format!("{name}.local");
+        if directory::check_name(name).is_err() || !path.exists() || self.applied.contains(&local) {
             return;
         }
-        let shown = self.options.shown(&path);
-        if self.options.in_ci && !self.options.allow_local {
+        if !self.is_local_refused(&path, &self.options.shown(&path)) {
+            self.file(&path, LayerKind::Local);
+            self.applied.push(local);
+        }
+    }
+
+    /// Is this local layer an error here? Then it is told.
+    fn is_local_refused(&mut self, path: &Path, shown: &str) -> bool {
+        let is_refused = self.options.in_ci && !self.options.allow_local && path.exists();
+        if is_refused {
             self.errors.push(
                 Error::new(
                     &codes::LOCAL_IN_CI,
@@ -188,9 +221,8 @@ impl Stack<'_> {
                 .with_origin(shown)
                 .with_help("remove it from the repository (and add *.local.toml to .gitignore), or pass --allow-local"),
             );
-            return;
         }
-        self.file(&path, LayerKind::Profile);
+        is_refused
     }
 }
 

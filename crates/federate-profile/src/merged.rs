@@ -1,5 +1,7 @@
 //! All layers merged, every value still knowing its layer.
 
+use std::path::{Path, PathBuf};
+
 use figment::Figment;
 use figment::value::{Dict, Value};
 
@@ -70,6 +72,12 @@ impl Merged {
     pub(crate) fn layer_of(&self, value: &Value) -> Option<&Layer> {
         let number: usize = self.figment.get_metadata(value.tag())?.name.parse().ok()?;
         self.layers.get(number)
+    }
+
+    /// A path that a setting holds, from the folder of the file that declares it.
+    pub(crate) fn path_beside(&self, value: &Value, path: &str) -> PathBuf {
+        let folder = self.layer_of(value).and_then(|layer| layer.path.as_deref()).and_then(Path::parent);
+        folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
     }
 
     /// Where the value at the path was set: a table is where the key that tells its kind is, else where it stands highest.

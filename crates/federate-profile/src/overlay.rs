@@ -4,7 +4,10 @@ use federate_core::{Env, Error, codes as core_codes};
 use figment::value::{Dict, Value};
 
 use crate::codes;
-use crate::layer::{KeyPath, Layer, LayerKind, undotted};
+use crate::layer::{KeyPath, Layer, LayerKind, dotted, undotted};
+use crate::load::LoadOptions;
+use crate::matrix::{self, Surroundings};
+use crate::merged::Merged;
 use crate::registry::Registry;
 
 const PREFIX: &str = "FEDERATE__";
@@ -16,7 +19,15 @@ pub(crate) fn environment(registry: &Registry, env: &Env, below: &Dict, errors: 
         let Some(rest) = name.strip_prefix(PREFIX) else { continue };
         let place = format!("environment variable {name}");
         match resolve(registry, rest, below) {
-            Ok(path) => layer.set(&path, structured(value).unwrap_or_else(|| Value::from(value.to_owned())), place),
+            Ok(path) => match layer.places.get(&path) {
+                Some(other) => errors.push(
+                    Error::new(&codes::AMBIGUOUS_VARIABLE, format!("{name} sets the same key as {other}"))
+                        .with_setting(dotted(&path))
+                        .with_origin(place)
+                        .with_help("remove one of them"),
+                ),
+                None => layer.set(&path, value_of(value, registry.wants_text(&path, below)), place),
+            },
             Err(error) => errors.push(error.with_origin(place)),
         }
     }
@@ -27,6 +38,9 @@ pub(crate) fn environment(registry: &Registry, env: &Env, below: &Dict, errors: 
 fn resolve(registry: &Registry, text: &str, below: &Dict) -> Result<KeyPath, Error> {
     let mut path: KeyPath = Vec::new();
     let mut here = Some(below);
+    if text.matches("__").count() > DEEPEST {
+        return Err(too_deep(&format!("{PREFIX}{text}")));
+    }
     for segment in text.split("__") {
         if segment.is_empty() {
             return Err(Error::new(&codes::UNKNOWN_KEY, format!("{PREFIX}{text} has an empty key in it"))
@@ -59,22 +73,107 @@ fn fold(key: &str) -> String {
     key.to_ascii_lowercase().replace('-', "_")
 }
 
-/// `--set key=value` as a layer.
-pub(crate) fn flags(set: &[String], errors: &mut Vec<Error>) -> Layer {
-    let mut layer = Layer::new(LayerKind::Flag, "--set");
-    for text in set {
-        match text.split_once('=') {
-            Some((key, value)) if undotted(key).iter().all(|part| !part.is_empty()) => {
-                let value = structured(value).unwrap_or_else(|| Value::from(value.to_owned()));
-                layer.set(&undotted(key), value, format!("--set {}", key.trim()));
+/// Lets a variable that names a target of a matrix find it: `-` cannot stand in a variable's name.
+pub(crate) fn name_members(layer: &mut Layer, below: &Merged, options: &LoadOptions, errors: &mut Vec<Error>) {
+    let written = below.table(&["targets"]);
+    let targets = layer.values.get("targets").and_then(Value::as_dict).into_iter().flatten();
+    let unknown = targets.filter(|(name, section)| {
+        !written.contains_key(*name) && section.as_dict().is_some_and(|section| !section.contains_key("type"))
+    });
+    let unknown: Vec<String> = unknown.map(|(name, _)| name.clone()).collect();
+    if unknown.is_empty() {
+        return;
+    }
+    let members = members(below, options);
+    for name in unknown {
+        let found: Vec<&str> =
+            members.iter().filter(|member| fold(member) == fold(&name)).map(String::as_str).collect();
+        match found.as_slice() {
+            [] => {}
+            [member] => layer.rename(&["targets".to_owned(), name], member),
+            several => {
+                let what = format!("{} could be {}", name.to_ascii_uppercase(), several.join(" or "));
+                let path = ["targets".to_owned(), name];
+                errors.push(
+                    Error::new(&codes::AMBIGUOUS_VARIABLE, what)
+                        .with_setting(dotted(&path))
+                        .with_origin(layer.place(&path))
+                        .with_help("use --set with the exact name, or rename one of them"),
+                );
             }
-            _ => errors.push(
-                Error::new(&core_codes::USAGE, format!("--set {text} is not KEY=VALUE"))
+        }
+    }
+}
+
+/// The targets that the matrices of the files make; a matrix that is wrong is told of elsewhere.
+fn members(below: &Merged, options: &LoadOptions) -> Vec<String> {
+    let surroundings = Surroundings {
+        is_text: &|_| false,
+        path_beside: &|value, path| below.path_beside(value, path),
+        shown: &|path| options.shown(path),
+    };
+    let sections = below.table(&["targets"]);
+    let matrices = sections.iter().filter_map(|(name, section)| Some((name, section.as_dict()?.get("matrix")?)));
+    let read =
+        matrices.filter_map(|(name, value)| matrix::read(name, value, &below.matrix_keys(name), &surroundings).ok());
+    read.flat_map(|matrix| matrix.members).map(|member| member.name).collect()
+}
+
+/// `--set key=value` as a layer; what stands in the variable FEDERATE_SET comes from there.
+pub(crate) fn flags(
+    registry: &Registry,
+    set: &[String],
+    variable: Option<&str>,
+    below: &Dict,
+    errors: &mut Vec<Error>,
+) -> Layer {
+    let mut layer = Layer::new(LayerKind::Flag, "--set");
+    let lines: Vec<&str> = variable.into_iter().flat_map(|text| text.split('\n')).collect();
+    // The command line hands the variable's lines over as if they had been given by the flag.
+    let from_variable =
+        if set.iter().map(String::as_str).take(lines.len()).eq(lines.iter().copied()) { lines.len() } else { 0 };
+    for (index, text) in set.iter().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+        let shown = |key: &str| match index < from_variable {
+            true => format!("environment variable FEDERATE_SET ({})", key.trim()),
+            false => format!("--set {}", key.trim()),
+        };
+        match assignment(text) {
+            Some((path, key, _)) if path.len() > DEEPEST => errors.push(too_deep(&shown(key))),
+            Some((path, key, value)) => {
+                layer.set(&path, value_of(value, registry.wants_text(&path, below)), shown(key));
+            }
+            None => errors.push(
+                Error::new(&core_codes::USAGE, format!("{} is not KEY=VALUE", shown(text)))
                     .with_help("write it like --set targets.aws.region=eu-west-1"),
             ),
         }
     }
     layer
+}
+
+/// The path, the key as it is written, and the value: the first `=` outside of quotes parts them.
+fn assignment(text: &str) -> Option<(KeyPath, &str, &str)> {
+    text.match_indices('=').find_map(|(at, _)| {
+        let (key, value) = (&text[..at], text[at + 1..].trim());
+        let path = undotted(key);
+        let is_whole = ['"', '\''].iter().all(|quote| key.matches(*quote).count() % 2 == 0);
+        (is_whole && path.iter().all(|part| !part.is_empty())).then_some((path, key, value))
+    })
+}
+
+/// More keys than any setting has below one another.
+const DEEPEST: usize = 32;
+
+fn too_deep(place: &str) -> Error {
+    Error::new(&core_codes::USAGE, format!("more than {DEEPEST} keys below one another"))
+        .with_origin(place)
+        .with_help("write it like targets.aws.region")
+}
+
+/// A text stays one where its key wants nothing else, though it looks like JSON: an inline policy is JSON.
+fn value_of(text: &str, wants_text: bool) -> Value {
+    let structured = structured(text).filter(|value| !wants_text || matches!(value, Value::String(..)));
+    structured.unwrap_or_else(|| Value::from(text.to_owned()))
 }
 
 /// An array, a table or a quoted string, in TOML or JSON; anything else stays a text until its key wants more.
@@ -83,22 +182,27 @@ fn structured(text: &str) -> Option<Value> {
     text.starts_with(['[', '{', '"', '\'']).then(|| toml_value(text).or_else(|| json_value(text))).flatten()
 }
 
-/// What a text becomes where its key refuses texts.
-pub(crate) fn convert(text: &str, wants_list: bool) -> Option<Value> {
-    if wants_list {
-        let items: Vec<Value> = text
-            .split(',')
-            .map(str::trim)
-            .filter(|item| !item.is_empty())
-            .map(|item| Value::from(item.to_owned()))
-            .collect();
-        return structured(text).filter(|value| matches!(value, Value::Array(..))).or(Some(Value::from(items)));
+/// What a value that came as a text becomes where its key refuses it and wants something else.
+pub(crate) fn convert(value: &Value, wanted: &str) -> Option<Value> {
+    if wanted.contains("string") {
+        return match value {
+            Value::Num(..) => value.to_i128().map(|number| Value::from(number.to_string())),
+            _ => None,
+        };
     }
-    match text.trim().to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" if text.trim().parse::<i64>().is_err() => Some(Value::from(true)),
-        "false" | "no" | "off" => Some(Value::from(false)),
-        _ => toml_value(text.trim()).filter(|value| !matches!(value, Value::String(..))),
+    let text = value.as_str()?.trim();
+    if wanted.contains("sequence") || wanted.contains("array") {
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        return Some(Value::from(items.map(|item| Value::from(item.to_owned())).collect::<Vec<_>>()));
     }
+    if wanted.contains("boolean") {
+        return match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Some(Value::from(true)),
+            "false" | "0" | "no" | "off" => Some(Value::from(false)),
+            _ => None,
+        };
+    }
+    toml_value(text).filter(|value| !matches!(value, Value::String(..)))
 }
 
 fn toml_value(text: &str) -> Option<Value> {
@@ -143,17 +247,62 @@ mod tests {
 
     #[test]
     fn texts_become_what_the_key_wants() {
-        assert_eq!(convert("a, b", true).unwrap().as_array().unwrap().len(), 2);
-        assert_eq!(convert("[\"a\"]", true).unwrap().as_array().unwrap().len(), 1);
-        assert_eq!(convert("true", false).unwrap().to_bool(), Some(true));
-        assert_eq!(convert("7", false).unwrap().to_i128(), Some(7));
-        assert!(convert("eu-west-1", false).is_none());
-        assert_eq!(
-            flags(&["a.b=012345".into()], &mut Vec::new()).values["a"].as_dict().unwrap()["b"].as_str(),
-            Some("012345")
-        );
+        let text = |text: &str| Value::from(text.to_owned());
+        let list = convert(&text("a, b"), "a sequence").unwrap();
+        assert_eq!(list.as_array().unwrap().len(), 2);
+        for (word, flag) in [("true", true), ("1", true), ("ON", true), ("0", false), ("no", false)] {
+            assert_eq!(convert(&text(word), "a boolean").unwrap().to_bool(), Some(flag), "{word}");
+        }
+        assert!(convert(&text("maybe"), "a boolean").is_none());
+        assert_eq!(convert(&text("7"), "u32").unwrap().to_i128(), Some(7));
+        assert!(convert(&text("eu-west-1"), "u32").is_none());
+        assert_eq!(convert(&Value::from(12_i64), "a string").unwrap().as_str(), Some("12"));
+        assert!(convert(&structured("{x = 1}").unwrap(), "a string").is_none());
+    }
+
+    fn set(texts: &[&str], variable: Option<&str>) -> (Layer, Vec<Error>) {
         let mut errors = Vec::new();
-        flags(&["nonsense".into(), "=x".into()], &mut errors);
-        assert_eq!(errors.len(), 2);
+        let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+        (flags(&registry(), &texts, variable, &below(), &mut errors), errors)
+    }
+
+    #[test]
+    fn flags_are_keys_and_values() {
+        let value = |text: &str, path: &str| {
+            let (layer, errors) = set(&[text], None);
+            assert!(errors.is_empty(), "{errors:?}");
+            let value = undotted(path).iter().fold(Value::from(layer.values), |value, key| {
+                value.as_dict().and_then(|dict| dict.get(key)).cloned().unwrap()
+            });
+            value.as_str().map(str::to_owned)
+        };
+        assert_eq!(value("a.b=012345", "a.b").unwrap(), "012345");
+        assert_eq!(value(" a . b = x=y ", "a.b").unwrap(), "x=y");
+        assert_eq!(value("a.'b.c=d'=x", "a.\"b.c=d\"").unwrap(), "x");
+        assert_eq!(value("targets.my-target.role={\"a\":1}", "targets.my-target.role").unwrap(), "{\"a\":1}");
+        assert_eq!(value("targets.my-target.role='x'", "targets.my-target.role").unwrap(), "x");
+        let deep = format!("{}=1", ["a"; 1000].join("."));
+        let (_, errors) = set(&["nonsense", "=x", "a..b=1", &deep], None);
+        assert_eq!(errors.len(), 4, "{errors:?}");
+    }
+
+    #[test]
+    fn what_the_variable_sets_comes_from_the_variable() {
+        let places =
+            |texts: &[&str], variable: &str| set(texts, Some(variable)).0.places.into_values().collect::<Vec<_>>();
+        assert_eq!(
+            places(&["a=1", "", "b=2", "c=3"], "a=1\n\nb=2"),
+            ["environment variable FEDERATE_SET (a)", "environment variable FEDERATE_SET (b)", "--set c"]
+        );
+        assert_eq!(places(&["a=1"], "b=2"), ["--set a"]);
+    }
+
+    #[test]
+    fn two_variables_for_one_key_are_refused() {
+        let env = [("FEDERATE__A__B", "1"), ("FEDERATE__a__b", "2")].into_iter().collect();
+        let mut errors = Vec::new();
+        environment(&registry(), &env, &below(), &mut errors);
+        assert_eq!(errors[0].code().name, "ambiguous-variable");
+        assert_eq!(errors[0].origin(), Some("environment variable FEDERATE__a__b"));
     }
 }

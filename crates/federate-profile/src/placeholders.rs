@@ -11,55 +11,22 @@ use crate::registry::Registry;
 
 /// Variables of which everybody knows that they hold a credential.
 const CREDENTIALS: &[&str] = &[
-    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-    "ACTIONS_RUNTIME_TOKEN",
     "ARM_ACCESS_KEY",
-    "ARM_CLIENT_SECRET",
-    "ARM_OIDC_REQUEST_TOKEN",
-    "ARM_OIDC_TOKEN",
-    "ARM_SAS_TOKEN",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SECURITY_TOKEN",
-    "AWS_SESSION_TOKEN",
-    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
-    "AZURE_CLIENT_SECRET",
-    "AZURE_PASSWORD",
-    "BITBUCKET_STEP_OIDC_TOKEN",
-    "BUILDKITE_AGENT_ACCESS_TOKEN",
-    "CIRCLE_OIDC_TOKEN",
+    "AWS_BEARER_TOKEN_BEDROCK",
     "CIRCLE_OIDC_TOKEN_V2",
-    "CI_DEPLOY_PASSWORD",
     "CI_JOB_JWT",
     "CI_JOB_JWT_V1",
     "CI_JOB_JWT_V2",
-    "CI_JOB_TOKEN",
-    "CI_REGISTRY_PASSWORD",
     "CI_REPOSITORY_URL",
-    "GH_TOKEN",
-    "GITHUB_TOKEN",
-    "GITLAB_TOKEN",
-    "GOOGLE_OAUTH_ACCESS_TOKEN",
+    "DOCKER_AUTH_CONFIG",
     "HTTPS_PROXY",
     "HTTP_PROXY",
-    "NPM_TOKEN",
     "SYSTEM_ACCESSTOKEN",
-    "TFC_WORKLOAD_IDENTITY_TOKEN",
-    "VAULT_TOKEN",
 ];
 
 /// Endings that nobody gives to anything but a credential.
-const CREDENTIAL_ENDINGS: &[&str] = &[
-    "_PASSWORD",
-    "_SECRET",
-    "_SECRET_KEY",
-    "_SECRET_ACCESS_KEY",
-    "_PRIVATE_KEY",
-    "_ID_TOKEN",
-    "_ACCESS_TOKEN",
-    "_AUTH_TOKEN",
-    "_API_KEY",
-];
+const CREDENTIAL_ENDINGS: &[&str] =
+    &["_PASSWORD", "_SECRET", "_SECRET_KEY", "_SECRET_ACCESS_KEY", "_PRIVATE_KEY", "_TOKEN", "_API_KEY"];
 
 /// What placeholders are filled with.
 pub(crate) struct Filling<'a> {
@@ -79,40 +46,49 @@ pub(crate) fn check(
 ) -> Vec<Error> {
     let mut errors = Vec::new();
     walk(section, &mut Vec::new(), &mut |path, text| {
-        if let Err(error) = check_text(registry, rule(&rule_key(path)), text, matrix) {
-            errors.push(error.with_setting(dotted(path)));
-        }
+        let found = check_text(registry, rule(&rule_key(path)), text, matrix);
+        errors.extend(found.into_iter().map(|error| error.with_setting(dotted(path))));
     });
     errors
 }
 
-fn check_text(registry: &Registry, rule: PlaceholderRule, text: &str, matrix: Option<&[String]>) -> Result<(), Error> {
+fn check_text(registry: &Registry, rule: PlaceholderRule, text: &str, matrix: Option<&[String]>) -> Vec<Error> {
     if matches!(rule, PlaceholderRule::Raw) {
-        return Ok(());
+        return Vec::new();
     }
     let invalid = |what: String| Error::new(&core_codes::PLACEHOLDER_INVALID, what);
-    let parts = template::parse(text).map_err(invalid)?;
-    for part in &parts {
-        match (part, rule) {
-            (Part::Text(_), _) => {}
-            (_, PlaceholderRule::Forbidden) => {
-                return Err(invalid(format!("no placeholder may stand here, and `{text}` has one"))
-                    .with_help("endpoints, hosts, issuers, audiences and paths decide where tokens go, so they are written out; use a profile for each"));
-            }
-            (Part::Claim(name), PlaceholderRule::ImmutableClaims) if !registry.is_immutable_claim(name) => {
-                return Err(invalid(format!(
-                    "`{{claim:{name}}}` may not stand here: whoever starts the job can choose its value"
-                ))
-                .with_help(
-                    "only ids that nobody can choose may decide whom the job becomes (project_id, repository_id, …)",
-                ));
-            }
-            (Part::Env(name), _) if known_credential(name) => return Err(credential(name)),
-            (Part::Matrix(key), _) => known_key(key, matrix)?,
-            _ => {}
-        }
+    let parts = match template::parse(text) {
+        Ok(parts) => parts,
+        Err(what) => return vec![invalid(what)],
+    };
+    if matches!(rule, PlaceholderRule::Forbidden) {
+        return forbidden(text).into_iter().collect();
     }
-    Ok(())
+    let check = |part: &Part| match part {
+        Part::Claim(name) if matches!(rule, PlaceholderRule::ImmutableClaims) && !registry.is_immutable_claim(name) => {
+            let what = format!("`{{claim:{name}}}` may not stand here: whoever starts the job can choose its value");
+            Some(invalid(what).with_help(
+                "only ids that nobody can choose may decide whom the job becomes (project_id, repository_id, …)",
+            ))
+        }
+        Part::Env(name) if known_credential(name) => Some(credential(name)),
+        Part::Matrix(key) => known_key(key, matrix).err(),
+        _ => None,
+    };
+    parts.iter().filter_map(check).collect()
+}
+
+/// Refuses a placeholder where none may stand; `None` for a text without any.
+pub(crate) fn forbidden(text: &str) -> Option<Error> {
+    let parts = template::parse(text).ok()?;
+    let has_placeholder = parts.iter().any(|part| !matches!(part, Part::Text(_)));
+    has_placeholder.then(|| {
+        Error::new(
+            &core_codes::PLACEHOLDER_INVALID,
+            format!("no placeholder may stand here, and `{text}` has one"),
+        )
+        .with_help("endpoints, hosts, issuers, audiences and paths decide where tokens go, and `allow` who gets in, so they are written out; use a profile for each")
+    })
 }
 
 /// Is this a key of the section's matrix?
@@ -181,8 +157,8 @@ pub(crate) fn fill(
 ) -> Result<Value, Vec<Error>> {
     let mut errors = Vec::new();
     let filled = map(section, &mut Vec::new(), &mut |path, text| {
-        fill_text(rule(&rule_key(path)), text, filling).unwrap_or_else(|error| {
-            errors.push(error.with_setting(dotted(path)));
+        fill_text(rule(&rule_key(path)), text, filling).unwrap_or_else(|found| {
+            errors.extend(found.into_iter().map(|error| error.with_setting(dotted(path))));
             text.to_owned()
         })
     });
@@ -196,31 +172,37 @@ pub(crate) fn fill_known(rule: fn(&str) -> PlaceholderRule, section: &Value, fil
     })
 }
 
-fn fill_text(rule: PlaceholderRule, text: &str, filling: &Filling<'_>) -> Result<String, Error> {
+fn fill_text(rule: PlaceholderRule, text: &str, filling: &Filling<'_>) -> Result<String, Vec<Error>> {
     if matches!(rule, PlaceholderRule::Raw) || template::is_literal(text) {
         return Ok(text.to_owned());
     }
-    let parts = template::parse(text).map_err(|what| Error::new(&core_codes::PLACEHOLDER_INVALID, what))?;
+    let invalid = |what| vec![Error::new(&core_codes::PLACEHOLDER_INVALID, what)];
+    let parts = template::parse(text).map_err(invalid)?;
     let waits = filling.claims.is_none() && parts.iter().any(|part| matches!(part, Part::Claim(_)));
+    // What is filled later is read as a template again, so a brace of its own must stay doubled until then.
+    let literal = |text: &str| if waits { text.replace('{', "{{") } else { text.to_owned() };
     let mut filled = String::new();
+    let mut errors = Vec::new();
     for part in &parts {
-        match part {
-            // What is filled later is read as a template again, so a brace of its own must stay doubled until then.
-            Part::Text(text) if waits => filled.push_str(&text.replace('{', "{{")),
-            Part::Text(text) => filled.push_str(text),
-            Part::Env(name) if waits => filled.push_str(&variable(filling.env, name)?.replace('{', "{{")),
-            Part::Env(name) => filled.push_str(&variable(filling.env, name)?),
-            Part::Profile => filled.push_str(filling.profile),
-            Part::Target => filled.push_str(filling.target),
-            Part::Matrix(key) => known_key(key, None)?,
+        let value = match part {
+            Part::Text(text) => Ok(literal(text)),
+            Part::Env(name) => variable(filling.env, name).map(|value| literal(&value)),
+            Part::Profile => Ok(filling.profile.to_owned()),
+            Part::Target => Ok(filling.target.to_owned()),
+            Part::Matrix(key) => known_key(key, None).map(|()| String::new()),
             Part::Claim(name) => match filling.claims {
-                None => filled.push_str(&format!("{{claim:{name}}}")),
-                Some(claims) => filled.push_str(&claim(claims, name)?),
+                None => Ok(format!("{{claim:{name}}}")),
+                Some(claims) => claim(claims, name),
             },
+        };
+        match value {
+            Ok(value) => filled.push_str(&value),
+            Err(error) => errors.push(error),
         }
     }
     let had_placeholder = parts.iter().any(|part| !matches!(part, Part::Text(_)));
     match rule {
+        _ if !errors.is_empty() => Err(errors),
         PlaceholderRule::Sanitised(sanitise) if had_placeholder && !waits => Ok(sanitise(&filled)),
         _ => Ok(filled),
     }

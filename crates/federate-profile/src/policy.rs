@@ -1,9 +1,9 @@
 //! `[policy]`: what the machine's owner allows. No layer of a repository may touch it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use federate_core::{Env, Error, Policy};
-use figment::value::{Dict, Value};
+use figment::value::Value;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -41,7 +41,6 @@ pub(crate) fn take(layers: &mut [Layer], env: &Env, errors: &mut Vec<Error>) -> 
     let mut taken = OwnersPolicy::default();
     for layer in layers.iter_mut() {
         let Some(section) = layer.values.remove("policy") else { continue };
-        let section = if matches!(section, Value::Dict(..)) { section } else { Value::from(Dict::new()) };
         let place = |key: &str| layer.place(&undotted(&format!("policy.{key}")));
         if layer.kind != LayerKind::Owner {
             let keys: Vec<String> = section.as_dict().into_iter().flat_map(|dict| dict.keys()).cloned().collect();
@@ -54,27 +53,39 @@ pub(crate) fn take(layers: &mut [Layer], env: &Env, errors: &mut Vec<Error>) -> 
             );
             continue;
         }
+        if !matches!(section, Value::Dict(..)) {
+            errors.push(
+                Error::new(&codes::WRONG_TYPE, "`policy` must be a table")
+                    .with_setting("policy")
+                    .with_origin(layer.place(&["policy".to_owned()]))
+                    .with_help("write it as [policy]"),
+            );
+            continue;
+        }
+        let externals = section.as_dict().and_then(|section| section.get("externals")?.as_dict());
+        let relative = externals
+            .into_iter()
+            .flatten()
+            .filter(|(_, path)| path.as_str().is_some_and(|path| !Path::new(path).is_absolute()));
+        for (name, _) in relative {
+            let setting = dotted(&["policy".to_owned(), "externals".to_owned(), name.clone()]);
+            errors.push(
+                Error::new(
+                    &federate_core::codes::SETTING_INVALID,
+                    format!("the external adapter `{name}` is not an absolute path"),
+                )
+                .with_origin(layer.place(&undotted(&setting)))
+                .with_setting(setting)
+                .with_help("external adapters are never searched for; write the whole path"),
+            );
+        }
         match extract::<PolicySection>(&section, &|_| false) {
             Err(found) => errors.extend(found.into_iter().map(|error| {
                 let setting = error.setting().unwrap_or_default().to_owned();
                 error.with_origin(place(&setting)).in_section("policy")
             })),
             Ok(read) => {
-                for (name, path) in read.externals {
-                    if path.is_absolute() {
-                        taken.externals.push((name, path));
-                    } else {
-                        let key = dotted(&["externals".to_owned(), name.clone()]);
-                        errors.push(
-                            Error::new(
-                                &federate_core::codes::SETTING_INVALID,
-                                format!("the external adapter `{name}` is not an absolute path"),
-                            )
-                            .with_origin(place(&key))
-                            .with_help("external adapters are never searched for; write the whole path"),
-                        );
-                    }
-                }
+                taken.externals.extend(read.externals.into_iter().filter(|(_, path)| path.is_absolute()));
                 taken.policy.allowed_hosts.extend(read.allowed_hosts);
                 narrow(&mut taken.policy.allowed_account_ids, read.allowed_account_ids);
                 narrow(&mut taken.policy.allowed_tenants, read.allowed_tenants);
@@ -144,8 +155,9 @@ mod tests {
     fn mistakes_are_named() {
         let (_, errors) =
             read(&[(LayerKind::Owner, "[policy]\nallowed_host = []\nexternals = { x = \"x\" }\n")], &Env::default());
-        assert_eq!(errors.len(), 1);
-        let (_, errors) = read(&[(LayerKind::Owner, "[policy]\nexternals = { x = \"x\" }\n")], &Env::default());
-        assert!(errors[0].what().contains("absolute"));
+        let found: Vec<_> = errors.iter().map(|error| (error.setting().unwrap(), error.origin().unwrap())).collect();
+        assert_eq!(found, [("policy.externals.x", "config.toml:3"), ("policy.allowed_host", "config.toml:2")]);
+        let (_, errors) = read(&[(LayerKind::Owner, "policy = \"strict\"\n")], &Env::default());
+        assert_eq!((errors.len(), errors[0].what()), (1, "`policy` must be a table"));
     }
 }

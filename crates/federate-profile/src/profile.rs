@@ -8,7 +8,7 @@ use federate_core::{CloudTarget, Context, Error, IdentityProvider, NetworkSettin
 use figment::value::{Dict, Value};
 use serde_json::Value as Json;
 
-use crate::check::section_kind;
+use crate::check::{self, section_kind};
 use crate::extract::extract;
 use crate::layer::{dotted, undotted};
 use crate::load::LoadOptions;
@@ -19,17 +19,6 @@ use crate::serve::ServeMode;
 use crate::targets::Made;
 use crate::trust::TrustSection;
 use crate::{codes, placeholders};
-
-/// A setting with its effective value.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Effective {
-    /// Its path: `targets.aws.role_arn`.
-    pub path: String,
-    /// Its value, placeholders as written.
-    pub value: Json,
-    /// File and line, variable, flag, or `default`.
-    pub origin: String,
-}
 
 /// A target's section, checked.
 #[derive(Clone)]
@@ -87,14 +76,18 @@ impl Profile {
             made: BTreeMap::new(),
         };
         let mut found = Vec::new();
-        match extract(&Value::from(profile.merged.table(&["network"])), &|value| profile.is_text(value)) {
-            Ok(network) => profile.network = network,
+        let network = Value::from(profile.merged.table(&["network"]));
+        match extract(&network, &|value| profile.is_text(value)) {
+            Ok(network) => {
+                found.extend(check::network(&network).into_iter().map(|error| error.in_section("network")));
+                profile.network = network;
+            }
             Err(problems) => found.extend(problems.into_iter().map(|error| error.in_section("network"))),
         }
-        for (name, section) in profile.merged.table(&["identities"]) {
-            match profile.read_identity(&name, &section) {
-                Ok(read) => drop(profile.identities.insert(name, read)),
-                Err(problems) => found.extend(within("identities", &name, problems)),
+        for (name, section) in profile.merged.table(&["identities"]).iter().filter(|(_, section)| is_table(section)) {
+            match profile.read_identity(name, section) {
+                Ok(read) => drop(profile.identities.insert(name.clone(), read)),
+                Err(problems) => found.extend(within("identities", name, problems)),
             }
         }
         found.extend(profile.read_targets(options));
@@ -111,8 +104,7 @@ impl Profile {
 
     /// A path that a setting holds, from the folder of the file that declares it.
     pub(crate) fn path_beside(&self, value: &Value, path: &str) -> PathBuf {
-        let folder = self.merged.layer_of(value).and_then(|layer| layer.path.as_deref()).and_then(Path::parent);
-        folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
+        self.merged.path_beside(value, path)
     }
 
     fn read_identity(&self, name: &str, section: &Value) -> Result<IdentitySection, Vec<Error>> {
@@ -126,7 +118,7 @@ impl Profile {
             Ok((provider, shown)) if errors.is_empty() => Ok(IdentitySection { kind: kind.kind, shown, provider }),
             Ok(_) => Err(errors),
             Err(problems) => {
-                errors.extend(problems);
+                extend_new(&mut errors, problems);
                 Err(errors)
             }
         }
@@ -249,7 +241,17 @@ impl Profile {
 
     /// Where a setting comes from.
     pub fn origin(&self, path: &str) -> Option<String> {
-        self.origin_of(&undotted(path))
+        let mut path = undotted(path);
+        // Whoever names the setting may have left out the quotes around a name with dots.
+        let is_name = |length: &usize| {
+            let name = path[1..*length].join(".");
+            self.made.contains_key(&name) || self.merged.get(&[&path[0], &name]).is_some()
+        };
+        if let Some(length) = (2..=path.len()).find(is_name) {
+            let name = path[1..length].join(".");
+            path.splice(1..length, [name]);
+        }
+        self.origin_of(&path)
     }
 
     /// The error with file and line of the setting that it names.
@@ -259,56 +261,6 @@ impl Profile {
             (None, Some(origin)) => error.with_origin(origin),
             _ => error,
         }
-    }
-
-    /// Every setting with its effective value and origin, sorted by path.
-    pub fn effective(&self) -> Vec<Effective> {
-        let mut all = BTreeMap::new();
-        let root = self.merged.table(&[]);
-        collect(&Value::from(root), &mut Vec::new(), &mut |path, value| {
-            let origin = self.merged.origin(path).unwrap_or_default();
-            all.insert(dotted(path), Effective { path: dotted(path), value: json(value), origin });
-        });
-        let mut defaults = |prefix: &[&str], shown: &Json| {
-            for (key, value) in shown.as_object().into_iter().flatten() {
-                let path: Vec<String> = prefix.iter().map(|part| (*part).to_owned()).chain([key.clone()]).collect();
-                let set = self.merged.get(&path.iter().map(String::as_str).collect::<Vec<_>>()).is_some();
-                if !set && !value.is_null() {
-                    all.insert(
-                        dotted(&path),
-                        Effective { path: dotted(&path), value: value.clone(), origin: "default".to_owned() },
-                    );
-                }
-            }
-        };
-        for (name, section) in &self.identities {
-            defaults(&["identities", name], &section.shown);
-        }
-        for (name, section) in self.targets.iter().filter(|(name, _)| !self.made.contains_key(*name)) {
-            defaults(&["targets", name], &section.shown);
-        }
-        defaults(&["network"], &serde_json::to_value(&self.network).unwrap_or_default());
-        // A variable's text is shown as what its key made of it.
-        for (table, name, shown) in self
-            .identities
-            .iter()
-            .map(|(name, section)| ("identities", name, &section.shown))
-            .chain(self.targets.iter().map(|(name, section)| ("targets", name, &section.shown)))
-        {
-            for (key, value) in shown.as_object().into_iter().flatten() {
-                let path = [table.to_owned(), name.clone(), key.clone()];
-                let is_text = self.merged.get(&[table, name, key]).is_some_and(|value| self.is_text(value));
-                if let Some(effective) = all.get_mut(&dotted(&path)).filter(|_| is_text) {
-                    effective.value = value.clone();
-                }
-            }
-        }
-        for (name, made) in &self.made {
-            for one in self.effective_of(name, made) {
-                all.insert(one.path.clone(), one);
-            }
-        }
-        all.into_values().collect()
     }
 }
 
@@ -322,27 +274,27 @@ impl std::fmt::Debug for Profile {
     }
 }
 
+/// Each layer has refused a section that is none.
+pub(crate) fn is_table(section: &Value) -> bool {
+    matches!(section, Value::Dict(..))
+}
+
 pub(crate) fn within(table: &str, name: &str, problems: Vec<Error>) -> Vec<Error> {
     let section = dotted(&[table.to_owned(), name.to_owned()]);
     problems.into_iter().map(|error| error.in_section(&section)).collect()
 }
 
+/// Adds what is wrong with settings of which nothing was said yet: a placeholder where none may stand is no URL either.
+pub(crate) fn extend_new(errors: &mut Vec<Error>, problems: Vec<Error>) {
+    let known: Vec<String> = errors.iter().filter_map(|error| error.setting().map(str::to_owned)).collect();
+    errors.extend(
+        problems.into_iter().filter(|error| !known.iter().any(|known| error.setting() == Some(known.as_str()))),
+    );
+}
+
 pub(crate) fn without(mut dict: Dict, keys: &[&str]) -> Value {
     dict.retain(|key, _| !keys.contains(&key.as_str()));
     Value::from(dict)
-}
-
-fn collect(value: &Value, path: &mut Vec<String>, see: &mut dyn FnMut(&[String], &Value)) {
-    match value {
-        Value::Dict(_, dict) => {
-            for (key, item) in dict {
-                path.push(key.clone());
-                collect(item, path, see);
-                path.pop();
-            }
-        }
-        leaf => see(path, leaf),
-    }
 }
 
 pub(crate) fn json(value: &Value) -> Json {

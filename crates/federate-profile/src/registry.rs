@@ -5,7 +5,7 @@ use std::sync::Arc;
 use federate_core::{
     Cloud, CloudTarget, Code, Error, IdentityAdapter, IdentityProvider, PlaceholderRule, TargetAdapter,
 };
-use figment::value::Value;
+use figment::value::{Dict, Value};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
@@ -159,6 +159,21 @@ impl Registry {
 
     pub(crate) fn is_immutable_claim(&self, claim: &str) -> bool {
         self.identities.iter().any(|kind| kind.immutable_claims.contains(&claim))
+    }
+
+    /// Does the key at this path take a text and nothing else? `below` has the sections with their `type`.
+    pub(crate) fn wants_text(&self, path: &[String], below: &Dict) -> bool {
+        let [table, name, key] = path else { return false };
+        let section = |table: &str| below.get(table)?.as_dict()?.get(name)?.as_dict();
+        let written = section(table).and_then(|section| section.get("type")?.as_str());
+        let kind = written.unwrap_or(name);
+        let schema = match table.as_str() {
+            "targets" => self.target(kind).map(|kind| (kind.schema)()),
+            "identities" => self.identity(kind).map(|kind| (kind.schema)()),
+            _ => None,
+        };
+        let types = schema.map(|schema| schema["properties"][key]["type"].clone()).unwrap_or_default();
+        types == "string" || types == serde_json::json!(["string", "null"])
     }
 
     /// The keys that could stand at this path; for variables, whose case and underscores say less than a file would.

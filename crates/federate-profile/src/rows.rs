@@ -1,7 +1,5 @@
 //! Rows of a CSV or JSON file beside the profile, each knowing its line.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use federate_core::Error;
@@ -9,9 +7,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::codes;
-
-/// The largest file that is read: some ten thousand rows.
-const LIMIT: u64 = 4 * 1024 * 1024;
+use crate::file::contents;
 
 /// One row: the values of its columns in their order, and where it stands.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,39 +32,28 @@ type Parser = fn(&str, &str, Option<&str>) -> Result<Rows, Vec<Error>>;
 /// # Errors
 /// `matrix-file`, all bad rows at once, each with its line.
 pub(crate) fn read(path: &Path, shown: &str, key: Option<&str>) -> Result<Rows, Vec<Error>> {
+    // The place of what is wrong with the whole file is the line that names it.
+    let unusable = |what: &str| Error::new(&codes::MATRIX_FILE, format!("{shown} {what}"));
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
     let parse: Parser = match ending.as_str() {
         "csv" => csv,
         "json" => json,
         _ => {
             return Err(vec![
-                bad(shown, format!("{shown} is neither a .csv nor a .json file"))
+                unusable("is neither a .csv nor a .json file")
                     .with_help("give the file one of these endings: it says how the file is read"),
             ]);
         }
     };
-    let text = contents(path).map_err(|why| vec![bad(shown, format!("{shown} cannot be read")).with_cause(why)])?;
+    let bytes = contents(path).map_err(|error| vec![unusable("cannot be read").with_cause(error.to_string())])?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| vec![unusable("cannot be read").with_cause("it is not UTF-8").with_help("convert it")])?;
     // Spreadsheet programs begin a file with a byte order mark.
     let rows = parse(text.strip_prefix('\u{feff}').unwrap_or(&text), shown, key)?;
     if rows.rows.is_empty() {
         return Err(vec![bad(shown, format!("{shown} has no rows")).with_help("each row makes a target")]);
     }
     Ok(rows)
-}
-
-fn contents(path: &Path) -> Result<String, String> {
-    // Before it is opened: a pipe would wait for its writer.
-    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
-    if !metadata.is_file() {
-        return Err("it is not a regular file".to_owned());
-    }
-    if metadata.len() > LIMIT {
-        return Err(format!("it is larger than {} MiB", LIMIT / 1024 / 1024));
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    file.take(LIMIT).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
 }
 
 fn bad(place: &str, what: impl Into<String>) -> Error {

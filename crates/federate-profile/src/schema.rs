@@ -78,7 +78,7 @@ pub fn schema(registry: &Registry) -> Json {
         "additionalProperties": false,
         "properties": {
             "default_profile": { "type": "string", "description": "base.toml: the profile to use when none is asked for." },
-            "default_targets": { "type": "array", "items": { "type": "string" }, "description": "The targets to use when none is asked for; globs match." },
+            "default_targets": { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }], "description": "The targets to use when none is asked for; globs match." },
             "identity": { "type": "string", "description": "Who vouches for the job: `auto` (detect the CI system), a name of [identities.*], or an adapter.", "default": "auto" },
             "extends": { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }], "description": "Profiles only: profiles to lay below this one." },
             "serve": { "enum": crate::serve::VALUES, "type": "string", "description": "How credentials reach the command of `federate exec` and `federate each`: `never` by an endpoint, `always` by one, or `auto`, where they would end before the job or before `--expect-duration`.", "default": "never" },

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use federate_core::suggest::nearest;
-use federate_core::{
-    BoundIdentity, ClaimPattern, Claims, CloudTarget, Context, Detection, Error, TargetSource, codes as core_codes,
-};
+use federate_core::{BoundIdentity, Claims, CloudTarget, Context, Detection, Error, TargetSource, codes as core_codes};
 use figment::value::Value;
 use serde_json::Value as Json;
 
@@ -23,18 +21,16 @@ impl Profile {
     pub fn matching(&self, patterns: &[String]) -> Result<Vec<String>, Error> {
         let all = self.target_names();
         let (patterns, origin) = if patterns.is_empty() {
-            let default = self.merged.get(&["default_targets"]);
-            let is_text =
-                default.and_then(|value| self.merged.layer_of(value)).is_some_and(|layer| layer.kind.is_textual());
-            match default.and_then(|value| texts(value, is_text)) {
+            match self.default_targets() {
                 Some(names) => (names, self.origin("default_targets")),
                 None if all.len() == 1 => (vec![all[0].to_owned()], None),
                 None if all.is_empty() => {
-                    return Err(Error::new(
-                        &codes::TARGET_UNKNOWN,
-                        format!("the profile {} has no targets", self.label()),
-                    )
-                    .with_help("add a table [targets.NAME], or choose another profile with -p"));
+                    let what = format!("the profile {} has no targets", self.label());
+                    let error = Error::new(&codes::TARGET_UNKNOWN, what);
+                    return Err(match self.directory() {
+                        Some(_) => error.with_help("add a table [targets.NAME], or choose another profile with -p"),
+                        None => error.with_help("there is no directory of profiles from here up to the repository's root; make `profiles/base.toml`, or name the directory with --profiles-dir"),
+                    });
                 }
                 None => {
                     return Err(Error::new(
@@ -49,27 +45,47 @@ impl Profile {
         };
         let mut chosen: Vec<String> = Vec::new();
         let mut seen: BTreeSet<&str> = BTreeSet::new();
+        let mut missed: Vec<&str> = Vec::new();
         for pattern in &patterns {
             let matched: Vec<&str> = all.iter().copied().filter(|name| glob(pattern, name)).collect();
             chosen.extend(matched.iter().filter(|name| seen.insert(name)).map(|name| (*name).to_owned()));
             if matched.is_empty() {
-                let mut error = Error::new(
-                    &codes::TARGET_UNKNOWN,
-                    format!("no target of the profile {} matches `{pattern}`", self.label()),
-                );
-                if let Some(origin) = &origin {
-                    error = error.with_origin(origin.clone());
-                }
-                return Err(match nearest(pattern, all.iter().copied()) {
-                    _ if self.matrices().contains_key(pattern.as_str()) => error.with_help(format!(
-                        "`{pattern}` is a matrix; its targets are chosen like `{pattern}-*` (in quotes)"
-                    )),
-                    Some(near) => error.with_help(format!("did you mean `{near}`?")),
-                    None => error.with_help(format!("there are {}", some_of(&all))),
-                });
+                missed.push(pattern);
             }
         }
-        Ok(chosen)
+        if missed.is_empty() {
+            return Ok(chosen);
+        }
+        let what = format!("no target of the profile {} matches `{}`", self.label(), missed.join("` or `"));
+        let mut error = Error::new(&codes::TARGET_UNKNOWN, what);
+        if let Some(origin) = origin {
+            error = error.with_setting("default_targets").with_origin(origin);
+        }
+        let mut helps: Vec<String> = Vec::new();
+        for pattern in missed {
+            let help = match nearest(pattern, all.iter().copied()) {
+                _ if self.matrices().contains_key(pattern) => {
+                    format!("`{pattern}` is a matrix; its targets are chosen like `{pattern}-*` (in quotes)")
+                }
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}", some_of(&all)),
+            };
+            if !helps.contains(&help) {
+                helps.push(help);
+            }
+        }
+        Err(helps.into_iter().fold(error, Error::with_help))
+    }
+
+    /// `default_targets`; an empty list says no more than none at all.
+    fn default_targets(&self) -> Option<Vec<String>> {
+        let default = self.merged.get(&["default_targets"])?;
+        texts(default, self.is_text(default)).filter(|names| !names.is_empty())
+    }
+
+    /// Defaults that name no target of the profile.
+    pub(crate) fn problems_of_defaults(&self) -> Vec<Error> {
+        self.default_targets().and_then(|_| self.matching(&[]).err()).into_iter().collect()
     }
 
     /// Who vouches for the job: the identity of this name, else the profile's `identity`, else the CI system detected.
@@ -84,7 +100,7 @@ impl Profile {
         }
     }
 
-    fn named_identity(&self, name: &str) -> Result<BoundIdentity, Error> {
+    pub(crate) fn named_identity(&self, name: &str) -> Result<BoundIdentity, Error> {
         let provider = match (self.identities.get(name), self.registry.identity(name)) {
             (Some(section), _) => section.provider.clone(),
             (None, Some(kind)) => match self.section_of(kind.kind)? {
@@ -237,51 +253,6 @@ impl Profile {
         (kind.build)(target, &settings, &is_text)
             .map_err(|errors| errors.into_iter().map(|error| error.in_section(&place)).collect())
     }
-
-    /// Who is meant to get in: `[targets.T.trust] allow` in neutral form.
-    ///
-    /// # Errors
-    /// Every problem of every entry.
-    pub fn allow(&self, context: &Context, target: &str) -> Result<Vec<ClaimPattern>, Vec<Error>> {
-        Ok(self.allow_with_audiences(context, target)?.into_iter().map(|(pattern, _)| pattern).collect())
-    }
-
-    /// The same, each entry with the audience that its identity provider's users customarily take.
-    ///
-    /// # Errors
-    /// Every problem of every entry.
-    pub fn allow_with_audiences(
-        &self,
-        context: &Context,
-        target: &str,
-    ) -> Result<Vec<(ClaimPattern, Option<String>)>, Vec<Error>> {
-        let mut patterns = Vec::new();
-        let mut errors = Vec::new();
-        let section = self.targets.get(target);
-        let entries = section.map(|section| section.trust.allow.as_slice()).unwrap_or_default();
-        for (index, entry) in entries.iter().enumerate() {
-            let table = crate::layer::dotted(&[self.table_of(target).to_owned()]);
-            let place = format!("targets.{table}.trust.allow.{index}");
-            let mut keys = entry.as_object().cloned().unwrap_or_default();
-            let name = keys.remove("identity");
-            let name = name.as_ref().and_then(|name| name.as_str()).unwrap_or_default();
-            let in_place =
-                |found: Vec<Error>| found.into_iter().map(|error| error.in_section(&place)).collect::<Vec<_>>();
-            let read = self
-                .named_identity(name)
-                .map_err(|error| in_place(vec![error.with_setting("identity")]))
-                .and_then(|identity| {
-                    let (issuer, _) = identity.issuer(context).map_err(|error| vec![error])?;
-                    let pattern = identity.provider.allow(issuer, &keys.into()).map_err(in_place)?;
-                    Ok((pattern, identity.provider.customary_audience(context)))
-                });
-            match read {
-                Ok(pattern) => patterns.push(pattern),
-                Err(found) => errors.extend(found),
-            }
-        }
-        if errors.is_empty() { Ok(patterns) } else { Err(errors) }
-    }
 }
 
 type Filled = (Value, Arc<dyn CloudTarget>);
@@ -355,21 +326,4 @@ fn glob(pattern: &str, text: &str) -> bool {
         }
     }
     from(&pattern.chars().collect::<Vec<_>>(), &text.chars().collect::<Vec<_>>())
-}
-
-impl Profile {
-    /// Problems of `allow` lists, which only an identity adapter can find.
-    pub(crate) fn problems_of_trust(&self, options: &crate::load::LoadOptions) -> Vec<Error> {
-        let context = self.offline(options);
-        let names: Vec<String> = self.target_names().into_iter().map(str::to_owned).collect();
-        // The targets of a matrix have one list.
-        let mut seen = BTreeSet::new();
-        names
-            .iter()
-            .filter(|name| seen.insert(self.table_of(name)))
-            .filter_map(|name| self.allow(&context, name).err())
-            .flatten()
-            .map(|error| self.locate(error))
-            .collect()
-    }
 }

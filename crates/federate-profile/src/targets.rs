@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use federate_core::Error;
 use federate_core::template::{self, Part};
+use federate_core::{Context, Error};
 use figment::value::{Dict, Value};
 
 use crate::check::section_kind;
+use crate::effective::Effective;
 use crate::layer::{dotted, undotted};
 use crate::load::LoadOptions;
 use crate::matrix::{self, Matrix, Member, Surroundings};
-use crate::profile::{Effective, Profile, TargetSection, within, without};
+use crate::profile::{Profile, TargetSection, extend_new, is_table, within, without};
 use crate::trust::TrustSection;
 use crate::{codes, placeholders};
 
@@ -32,13 +33,17 @@ pub(crate) struct Made {
 impl Profile {
     /// Reads all targets; returns every problem.
     pub(crate) fn read_targets(&mut self, options: &LoadOptions) -> Vec<Error> {
-        let sections = self.merged.table(&["targets"]);
+        let mut sections = self.merged.table(&["targets"]);
+        sections.retain(|_, section| is_table(section));
         let dict = |section: &Value| section.as_dict().cloned().unwrap_or_default();
+        let context = self.offline(options);
         let mut errors = Vec::new();
         let mut overlaid: Vec<String> = Vec::new();
         for (name, section) in sections.iter().filter(|(_, section)| has_matrix(section)) {
             match self.read_matrix(name, &dict(section), options) {
-                Ok(matrix) => errors.extend(self.read_members(name, &dict(section), matrix, &sections, &mut overlaid)),
+                Ok(matrix) => {
+                    errors.extend(self.read_members(name, &dict(section), matrix, &sections, &mut overlaid, &context));
+                }
                 Err(problems) => errors.extend(within("targets", name, problems)),
             }
         }
@@ -46,7 +51,7 @@ impl Profile {
             if has_matrix(section) || overlaid.contains(name) {
                 continue;
             }
-            match self.read_target(name, name, &dict(section)) {
+            match self.read_target(name, name, &dict(section), &context) {
                 Ok(read) => drop(self.targets.insert(name.clone(), read)),
                 Err(problems) => errors.extend(within("targets", name, problems)),
             }
@@ -78,6 +83,7 @@ impl Profile {
         matrix: Matrix,
         sections: &Dict,
         overlaid: &mut Vec<String>,
+        context: &Context,
     ) -> Vec<Error> {
         let mut common: Vec<Error> = Vec::new();
         let mut own: Vec<Error> = Vec::new();
@@ -101,10 +107,10 @@ impl Profile {
             let name = member.name.clone();
             self.made.insert(name.clone(), Made { table: table.to_owned(), places: member.places.clone() });
             let made = self.fill_member(table, section, &member).and_then(|filled| match overlay {
-                None => self.read_target(&name, table, &filled),
+                None => self.read_target(&name, table, &filled, context),
                 Some(overlay) => {
                     overlaid.push(name.clone());
-                    self.read_target(&name, table, &laid_over(filled, overlay))
+                    self.read_target(&name, table, &laid_over(filled, overlay), context)
                 }
             });
             match made {
@@ -219,7 +225,13 @@ impl Profile {
     }
 
     /// Reads a target's section; `named` is the name of the table, which may stand in for its `type`.
-    fn read_target(&self, name: &str, named: &str, dict: &Dict) -> Result<TargetSection, Vec<Error>> {
+    fn read_target(
+        &self,
+        name: &str,
+        named: &str,
+        dict: &Dict,
+        context: &Context,
+    ) -> Result<TargetSection, Vec<Error>> {
         let known: Vec<&str> = self.registry.targets().iter().map(|kind| kind.kind).collect();
         let mut errors = Vec::new();
         let identity = match dict.get("identity") {
@@ -243,6 +255,7 @@ impl Profile {
         let trust = match dict.get("trust") {
             None => TrustSection::default(),
             Some(trust) => {
+                errors.extend(self.problems_of_allow(trust, context));
                 crate::trust::read(trust, &|value, path| self.path_beside(value, path)).unwrap_or_else(|problems| {
                     errors.extend(problems);
                     TrustSection::default()
@@ -265,7 +278,7 @@ impl Profile {
             }
             Ok(_) => Err(errors),
             Err(problems) => {
-                errors.extend(problems);
+                extend_new(&mut errors, problems);
                 Err(errors)
             }
         }

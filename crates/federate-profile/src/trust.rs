@@ -8,8 +8,8 @@ use federate_core::{Error, codes as core_codes};
 use figment::value::Value;
 use serde_json::{Map, Value as Json};
 
-use crate::codes;
 use crate::profile::json as json_of;
+use crate::{codes, placeholders};
 
 const KEYS: [&str; 5] = ["allow", "policy", "only", "ignore", "test"];
 const TEST_KEYS: [&str; 5] = ["name", "claims", "expect", "context", "actions"];
@@ -71,7 +71,10 @@ pub(crate) fn read(trust: &Value, resolve: &dyn Fn(&Value, &str) -> PathBuf) -> 
     }
     match table.get("policy").map(|value| (value, value.as_str())) {
         None => {}
-        Some((value, Some(text))) if !text.is_empty() => section.policy = Some(resolve(value, text)),
+        Some((value, Some(text))) if !text.is_empty() => {
+            errors.extend(placeholders::forbidden(text).map(|error| error.with_setting("trust.policy")));
+            section.policy = Some(resolve(value, text));
+        }
         Some(_) => errors.push(
             wrong("trust.policy", "`policy` must be the name of a file")
                 .with_help("write it like policy = \"trust/deploy.json\""),
@@ -125,17 +128,7 @@ fn read_allow(value: &Value) -> Result<Vec<Json>, Vec<Error>> {
             "write it like allow = [{ identity = \"gitlab\", project = \"group/project\", branch = \"main\" }]",
         )]);
     };
-    let mut errors = Vec::new();
-    for (index, entry) in entries.iter().enumerate() {
-        if entry.as_dict().and_then(|entry| entry.get("identity")).and_then(Value::as_str).is_none() {
-            errors.push(
-                Error::new(&core_codes::SETTING_MISSING, "the entry does not say whose jobs it lets in")
-                    .with_setting(format!("trust.allow.{index}"))
-                    .with_help("add `identity = \"gitlab\"` or `identity = \"github\"`"),
-            );
-        }
-    }
-    if errors.is_empty() { Ok(entries.iter().map(json_of).collect()) } else { Err(errors) }
+    Ok(entries.iter().map(json_of).collect())
 }
 
 fn read_test(value: &Value, place: &str, resolve: &dyn Fn(&Value, &str) -> PathBuf) -> Result<TrustTest, Vec<Error>> {
@@ -148,7 +141,11 @@ fn read_test(value: &Value, place: &str, resolve: &dyn Fn(&Value, &str) -> PathB
     };
     let claims = match table.get("claims") {
         Some(value) => match (value.as_str(), json_of(value)) {
-            (Some(path), _) => Some(TestClaims::File(resolve(value, path))),
+            (Some(path), _) => {
+                let refused = placeholders::forbidden(path);
+                errors.extend(refused.map(|error| error.with_setting(format!("{place}.claims"))));
+                Some(TestClaims::File(resolve(value, path)))
+            }
             (None, Json::Object(payload)) => Some(TestClaims::Inline(payload)),
             _ => {
                 errors.push(
@@ -228,7 +225,7 @@ fn texts(value: &Json) -> Option<Vec<String>> {
     }
 }
 
-fn wrong(setting: &str, what: impl Into<String>) -> Error {
+pub(crate) fn wrong(setting: &str, what: impl Into<String>) -> Error {
     Error::new(&codes::WRONG_TYPE, what).with_setting(setting)
 }
 
@@ -309,7 +306,8 @@ mod tests {
         }
         assert!(problems(json!({"policy": ""})).contains("trust.policy"));
         assert!(problems(json!({"test": 1})).contains("[[targets.NAME.trust.test]]"));
-        assert!(problems(json!({"allow": [{"project": "g/p"}]})).contains("trust.allow.0"));
+        assert!(problems(json!({"policy": "{env:X}/a.json"})).contains("no placeholder"));
+        assert!(problems(json!({"test": [{"claims": "{env:X}.json", "expect": "deny"}]})).contains("no placeholder"));
         assert!(problems(json!({"allow": 1})).contains("list of tables"));
     }
 }

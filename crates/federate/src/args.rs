@@ -1,16 +1,17 @@
 //! The command line.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::{BoolishValueParser, OsStr, Resettable};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
-use federate_core::{Error, HumanDuration, codes};
+use federate_core::HumanDuration;
 
-use crate::report::{Failure, Output};
+use crate::report::Output;
 
 mod child;
 mod clients;
 mod each;
+mod parse;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod trust;
@@ -18,6 +19,7 @@ mod trust;
 pub(crate) use child::{Env, Exec, Preparation, Serve};
 pub(crate) use clients::{AwsConfig, CacheCommand, Change, CredentialProcess, Keep, KubeToken, Kubeconfig};
 pub(crate) use each::{Each, Grouping};
+pub(crate) use parse::{Refusal, parse};
 #[cfg(feature = "sandbox")]
 pub(crate) use sandbox::Sandbox;
 pub(crate) use trust::{Explain, Generate, Graph, GraphFormat, Level, Lint, Trust, TrustTest};
@@ -39,31 +41,31 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Profile and output")]
 pub(crate) struct Global {
     /// Use this profile; repeat to lay one over another, the later wins.
-    #[arg(short, long, global = true, env = "FEDERATE_PROFILE", value_delimiter = ',', value_name = "NAME")]
+    #[arg(short, long, global = true, env = variable("FEDERATE_PROFILE"), value_delimiter = ',', value_name = "NAME")]
     pub(crate) profile: Vec<String>,
     /// Where the profiles are, instead of the nearest `.federate/` or `profiles/`.
-    #[arg(long, global = true, env = "FEDERATE_PROFILES_DIR", value_name = "DIR")]
+    #[arg(long, global = true, env = variable("FEDERATE_PROFILES_DIR"), value_name = "DIR")]
     pub(crate) profiles_dir: Option<PathBuf>,
     /// Set one key above all layers: `targets.aws.region=eu-west-1`.
-    #[arg(long, global = true, env = "FEDERATE_SET", value_delimiter = '\n', value_name = "KEY=VALUE")]
+    #[arg(long, global = true, env = variable("FEDERATE_SET"), value_delimiter = '\n', value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// Accept `<profile>.local.toml` in CI too.
-    #[arg(long, global = true, env = "FEDERATE_ALLOW_LOCAL")]
+    #[arg(long, global = true, env = variable("FEDERATE_ALLOW_LOCAL"), value_parser = BoolishValueParser::new())]
     pub(crate) allow_local: bool,
     /// Print the result, and errors, as text or JSON.
-    #[arg(short, long, global = true, env = "FEDERATE_OUTPUT", value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(short, long, global = true, env = variable("FEDERATE_OUTPUT"), value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: Output,
     /// Say more; twice says still more.
-    #[arg(short, long, global = true, env = "FEDERATE_VERBOSE", action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, env = variable("FEDERATE_VERBOSE"), action = clap::ArgAction::Count, value_parser = verbosity)]
     pub(crate) verbose: u8,
     /// Say only warnings and errors.
-    #[arg(short, long, global = true, env = "FEDERATE_QUIET")]
+    #[arg(short, long, global = true, env = variable("FEDERATE_QUIET"), value_parser = BoolishValueParser::new())]
     pub(crate) quiet: bool,
     /// Colours on stderr.
-    #[arg(long, global = true, env = "FEDERATE_COLOR", value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(long, global = true, env = variable("FEDERATE_COLOR"), value_enum, default_value_t, value_name = "WHEN")]
     pub(crate) color: Color,
     /// For how long to try again when the cloud refuses, because its trust was changed just now.
-    #[arg(long, global = true, env = "FEDERATE_WAIT_FOR_TRUST", default_value = "0", value_name = "DURATION")]
+    #[arg(long, global = true, env = variable("FEDERATE_WAIT_FOR_TRUST"), default_value = "0", value_name = "DURATION")]
     pub(crate) wait_for_trust: HumanDuration,
 }
 
@@ -83,7 +85,7 @@ pub(crate) enum Color {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Targets {
     /// Become this target; repeat for several, globs match (`prod-*`).
-    #[arg(short, long = "target", env = "FEDERATE_TARGETS", value_delimiter = ',', value_name = "NAME")]
+    #[arg(short, long = "target", env = variable("FEDERATE_TARGETS"), value_delimiter = ',', value_name = "NAME")]
     pub(crate) target: Vec<String>,
 }
 
@@ -144,7 +146,7 @@ pub(crate) enum Command {
     /// Print the manual page, or write one for every command into a directory.
     Man {
         /// Write `federate*.1` here instead of printing the main page.
-        #[arg(long, value_name = "DIR")]
+        #[arg(long, env = variable("FEDERATE_DIRECTORY"), value_name = "DIR")]
         directory: Option<PathBuf>,
     },
     /// Print a page of the reference, made from the program itself.
@@ -174,13 +176,13 @@ pub(crate) struct Doctor {
     pub(crate) targets: Targets,
     /// Judge the targets' trust by these claims, `-` for stdin, where no token can be had: a token's payload, or what
     /// `federate token -o json` printed. Nothing is exchanged then.
-    #[arg(long, env = "FEDERATE_CLAIMS", value_name = "FILE")]
+    #[arg(long, env = variable("FEDERATE_CLAIMS"), value_name = "FILE")]
     pub(crate) claims: Option<PathBuf>,
     /// Ask nobody: do only what needs no network.
-    #[arg(long, env = "FEDERATE_OFFLINE")]
+    #[arg(long, env = variable("FEDERATE_OFFLINE"), value_parser = BoolishValueParser::new())]
     pub(crate) offline: bool,
     /// How long one step may take.
-    #[arg(long, env = "FEDERATE_TIMEOUT", default_value = "5s", value_name = "DURATION")]
+    #[arg(long, env = variable("FEDERATE_TIMEOUT"), default_value = "5s", value_name = "DURATION")]
     pub(crate) timeout: HumanDuration,
 }
 
@@ -189,13 +191,13 @@ pub(crate) struct Token {
     #[command(flatten)]
     pub(crate) targets: Targets,
     /// Ask for this audience, instead of the target's.
-    #[arg(long, env = "FEDERATE_AUDIENCE", value_name = "AUDIENCE")]
+    #[arg(long, env = variable("FEDERATE_AUDIENCE"), value_name = "AUDIENCE")]
     pub(crate) audience: Option<String>,
     /// Print the JWT itself.
-    #[arg(long, env = "FEDERATE_RAW")]
+    #[arg(long, env = variable("FEDERATE_RAW"), value_parser = BoolishValueParser::new())]
     pub(crate) raw: bool,
     /// Print the JWT to a terminal too.
-    #[arg(long, env = "FEDERATE_FORCE", requires = "raw")]
+    #[arg(long, env = variable("FEDERATE_FORCE"), requires = "raw", value_parser = BoolishValueParser::new())]
     pub(crate) force: bool,
 }
 
@@ -207,22 +209,13 @@ pub(crate) enum Profile {
     /// Print the effective settings.
     Show {
         /// Print where every value comes from.
-        #[arg(long, env = "FEDERATE_ORIGIN")]
+        #[arg(long, env = variable("FEDERATE_ORIGIN"), value_parser = BoolishValueParser::new())]
         origin: bool,
     },
     /// Check every profile of the directory, or those named by -p.
     Validate,
     /// Print the JSON Schema of a layer file.
     Schema,
-}
-
-/// Why the command line was not taken.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    /// Help or version was asked for and printed.
-    Shown(u8),
-    /// It is wrong.
-    Usage(Failure),
 }
 
 /// Everything, where parsing itself makes only what is asked for.
@@ -232,56 +225,21 @@ pub(crate) fn command() -> clap::Command {
     command
 }
 
-/// Reads the command line.
-pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, Refusal> {
-    let cli = Cli::try_parse_from(arguments).map_err(|error| refusal(&error, arguments))?;
-    match cli.global.color {
-        Color::Auto => anstream::ColorChoice::Auto,
-        Color::Always => anstream::ColorChoice::Always,
-        Color::Never => anstream::ColorChoice::Never,
+/// A flag's variable. CI systems set variables to nothing where a job has no value for them: that counts as not set.
+fn variable(name: &'static str) -> Resettable<OsStr> {
+    match std::env::var_os(name) {
+        Some(value) if value.is_empty() => Resettable::Reset,
+        _ => Resettable::Value(name.into()),
     }
-    .write_global();
-    Ok(cli)
 }
 
-fn refusal(error: &clap::Error, arguments: &[OsString]) -> Refusal {
-    use clap::error::ErrorKind;
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-    ) {
-        let failed = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-        let _ = error.print();
-        return Refusal::Shown(if failed { 2 } else { 0 });
+/// What `FEDERATE_VERBOSE` says: how often `-v` is given, or yes or no.
+fn verbosity(text: &str) -> Result<u8, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" => Ok(1),
+        "false" | "no" | "off" => Ok(0),
+        number => number.parse().map_err(|_| "write a number, `true` or `false`".to_owned()),
     }
-    let rendered = error.render().to_string();
-    let mut lines = rendered.lines().map(str::trim).filter(|line| !line.is_empty());
-    let what = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let mut usage = Error::new(&codes::USAGE, what);
-    for line in lines.filter(|line| !line.starts_with("For more information")) {
-        usage = usage.with_help(line.trim_start_matches("tip: "));
-    }
-    let texts: Vec<&str> =
-        arguments.iter().take_while(|argument| *argument != "--").filter_map(|argument| argument.to_str()).collect();
-    let wants = |short: &str, long: &str| {
-        texts.windows(2).any(|pair| (pair[0] == short || pair[0] == long) && pair[1] == "json")
-            || texts.iter().any(|text| *text == format!("{long}=json") || *text == format!("{short}json"))
-    };
-    let json = wants("-o", "--output")
-        || wants("-f", "--format")
-        || std::env::var("FEDERATE_OUTPUT").is_ok_and(|value| value == "json");
-    let failure = Failure::from(usage).with_output(if json { Output::Json } else { Output::Text });
-    // A wrapper's own failures must not be mistaken for the command's: 125 from the first word on.
-    let runs_child = texts
-        .iter()
-        .skip(1)
-        .find(|text| is_command(text))
-        .is_some_and(|text| ["exec", "each", "sandbox"].contains(text));
-    Refusal::Usage(if runs_child { failure.with_exit_code(125) } else { failure })
-}
-
-fn is_command(text: &str) -> bool {
-    Cli::command().get_subcommands().any(|command| command.get_name() == text)
 }
 
 #[cfg(test)]
@@ -297,7 +255,7 @@ mod tests {
     fn every_flag_has_a_variable() {
         fn check(command: &clap::Command) {
             for argument in command.get_arguments().filter(|argument| !argument.is_positional()) {
-                if ["help", "version", "directory"].contains(&argument.get_id().as_str()) {
+                if ["help", "version"].contains(&argument.get_id().as_str()) {
                     continue;
                 }
                 let variable = argument.get_env().and_then(|name| name.to_str()).unwrap_or_default();

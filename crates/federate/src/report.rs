@@ -94,17 +94,23 @@ impl Failure {
         code
     }
 
+    /// The first error, and in `also` the others, each in the same form.
     fn json(&self, exit_code: u8) -> Json {
         let object = |error: &Error| {
-            let mut object = error_json(error);
-            object["exit_code"] = exit_code.into();
+            let mut object = json!({ "error": error_json(error) });
+            object["error"]["exit_code"] = exit_code.into();
+            if let Some(setting) = error.setting().filter(|setting| !setting.is_empty()) {
+                object["setting"] = setting.into();
+            }
             object
         };
-        let mut first = self.errors.first().map_or_else(|| json!({}), object);
-        if self.errors.len() > 1 {
-            first["also"] = self.errors[1..].iter().map(object).collect();
+        let mut objects = self.errors.iter().map(object);
+        let mut first = objects.next().unwrap_or_default();
+        let others: Vec<Json> = objects.collect();
+        if !others.is_empty() {
+            first["also"] = others.into();
         }
-        json!({ "error": first })
+        first
     }
 }
 
@@ -116,7 +122,6 @@ pub(crate) fn error_json(error: &Error) -> Json {
         "message": error.what(),
         "cause": error.cause(),
         "origin": error.origin(),
-        "setting": error.setting(),
         "help": (!error.help().is_empty()).then(|| error.help().join("\n")),
         "cloud_code": error.cloud_code(),
         "request_id": error.request_id(),
@@ -135,14 +140,25 @@ impl From<Vec<Error>> for Failure {
     }
 }
 
+/// A profile can come from a stranger: what it is called must neither command the terminal nor begin a line that the
+/// CI takes for a command.
+pub(crate) fn one_line(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
+    text.chars().map(shown).collect()
+}
+
+/// A line of a text that may have several, of which a name's line break must not make one that the CI obeys.
+fn continued(line: &str) -> String {
+    let line = one_line(line);
+    if line.trim_start().starts_with("::") { format!("\\n{line}") } else { line }
+}
+
 /// An error for people.
 pub(crate) fn text(error: &Error) -> String {
     let (red, bold) = (Style::new().fg_color(Some(AnsiColor::Red.into())).bold(), Style::new().bold());
-    // What a file, a token or a server said is not to steer the terminal.
-    let plain = |text: &str| text.replace(char::is_control, " ");
-    let mut out = format!("{red}error[{}]{red:#}: {}\n", error.code().name, plain(error.what()));
+    let mut out = format!("{red}error[{}]{red:#}: {}\n", error.code().name, one_line(error.what()));
     let mut line = |label: &str, text: &str| {
-        for (index, part) in text.lines().map(plain).enumerate() {
+        for (index, part) in text.lines().map(continued).enumerate() {
             if index == 0 {
                 out.push_str(&format!("  {bold}{label}:{bold:#} {part}\n"));
             } else {
@@ -154,8 +170,10 @@ pub(crate) fn text(error: &Error) -> String {
         line("cause", cause);
     }
     match (error.origin(), error.setting()) {
-        (Some(origin), Some(setting)) => line("where", &format!("{origin} ({setting})")),
-        (Some(place), None) | (None, Some(place)) => line("where", place),
+        (Some(origin), Some(setting)) if !setting.is_empty() => {
+            line("where", &one_line(&format!("{origin} ({setting})")));
+        }
+        (Some(place), _) | (None, Some(place)) => line("where", &one_line(place)),
         (None, None) => {}
     }
     for help in error.help() {
@@ -278,9 +296,28 @@ mod tests {
         assert_eq!(parsed["error"]["exit_code"], 125);
         assert_eq!(parsed["error"]["category"], 2);
         assert_eq!(parsed["error"]["help"], "set it\nor not");
-        for key in ["code", "message", "cause", "origin", "cloud_code", "request_id"] {
-            assert!(parsed["error"].get(key).is_some(), "{key}");
-        }
+        let keys: Vec<&String> = parsed["error"].as_object().unwrap().keys().collect();
+        let of_the_contract =
+            ["category", "cause", "cloud_code", "code", "exit_code", "help", "message", "origin", "request_id"];
+        assert_eq!(keys, of_the_contract);
+    }
+
+    #[test]
+    fn several_errors_are_one_line_of_json_too() {
+        let error = |setting: &str| Error::new(&codes::SETTING_INVALID, "bad").with_setting(setting);
+        let json = Failure::new(vec![error("a.b"), error("c.d")]).json(2);
+        assert_eq!((&json["setting"], &json["also"][0]["setting"]), (&json!("a.b"), &json!("c.d")));
+        assert_eq!(json["also"][0]["error"]["exit_code"], 2);
+        assert!(json["also"][0].get("also").is_none());
+    }
+
+    #[test]
+    fn nothing_in_an_error_begins_a_line_or_commands_the_terminal() {
+        let error = Error::new(&codes::SETTING_INVALID, "`\n::add-mask::x`")
+            .with_setting("a.\"\n::b\"")
+            .with_cause("\u{1b}[2J");
+        let plain = anstream::adapter::strip_str(&text(&error)).to_string();
+        assert_eq!(plain, "error[setting-invalid]: `\\n::add-mask::x`\n  cause: \\u{1b}[2J\n  where: a.\"\\n::b\"\n");
     }
 
     #[test]

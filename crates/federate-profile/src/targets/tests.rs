@@ -83,6 +83,8 @@ fn rows_come_from_a_file_beside_the_layer() {
     assert_eq!(origin("targets.m-audit.type"), "profiles/base.toml:2");
     assert_eq!(origin("targets.m-audit.duration"), "default");
     assert_eq!(origin("targets.m.role"), "profiles/base.toml:4", "the table itself is shown as written");
+    let none = Folder::new(base).load().unwrap_err();
+    assert!(none.contains("data/accounts.csv cannot be read | targets.m.matrix.file | profiles/base.toml:3"), "{none}");
     let bad = folder.with("data/accounts.csv", "name,account\nbilling,01\naudit\n").load().unwrap_err();
     assert!(bad.contains("targets.m.matrix.file | profiles/data/accounts.csv:3"), "{bad}");
 }
@@ -96,6 +98,18 @@ fn one_target_of_a_matrix_can_be_changed() {
     assert_eq!(profile.settings("member-012-eu").unwrap()["duration"], "2h");
     assert_eq!(profile.origin("targets.member-34-eu.region").unwrap(), "profiles/base.toml:7");
     assert_eq!(profile.origin("targets.member-012-eu.duration").unwrap(), "--set targets.member-012-eu.duration");
+    let variable = ("FEDERATE__TARGETS__MEMBER_012_EU__DURATION", "3h");
+    let profile = Folder::new(MEMBERS).load_with(&[variable], &[]).unwrap();
+    assert_eq!(profile.target_names(), ["member-012-eu", "member-34-eu"]);
+    assert_eq!(profile.settings("member-012-eu").unwrap()["duration"], "3h");
+    assert_eq!(
+        profile.origin("targets.member-012-eu.duration").unwrap(),
+        "environment variable FEDERATE__TARGETS__MEMBER_012_EU__DURATION"
+    );
+    let alike = MEMBERS.replace("[\"eu\"]", "[\"e_u\", \"e-u\"]");
+    let error =
+        Folder::new(&alike).load_with(&[("FEDERATE__TARGETS__MEMBER_012_E_U__DURATION", "3h")], &[]).unwrap_err();
+    assert!(error.contains("member-012-e_u or member-012-e-u"), "{error}");
     let twice = format!("{MEMBERS}[targets.member-34-eu]\ntype = \"cloud\"\nrole = \"x\"\n");
     let error = Folder::new(&twice).load().unwrap_err();
     assert!(error.contains("there is one of this name") && error.contains("base.toml:7"), "{error}");
@@ -159,14 +173,14 @@ fn five_hundred_targets() {
 
 #[test]
 fn problems_of_allow_lists_are_placed_where_their_cause_is() {
-    let folder = Folder::new(&format!(
-        "{MEMBERS}[targets.member.trust]\nallow = [{{ identity = \"ci\", project = \"p\" }}, {{ identity = \"ci\" }}, {{ identity = \"x\" }}]\n"
-    ));
-    let profile = folder.load().unwrap();
-    let places = |variables: &[(&str, &str)]| -> Vec<String> {
-        let errors = profile.allow(&fixture(variables, |_| false).context, "member-012-eu").unwrap_err();
-        errors.iter().map(|error| error.setting().unwrap_or_default().to_owned()).collect()
-    };
-    assert_eq!(places(&[]), ["targets.member.trust.allow.1.project", "targets.member.trust.allow.2.identity"]);
-    assert_eq!(places(&[("FAKE_ISSUER_UNKNOWN", "1")])[0], "identities.ci.issuer");
+    let load = |entries: &str| Folder::new(&format!("{MEMBERS}[targets.member.trust]\nallow = [{entries}]\n")).load();
+    let found =
+        load("{ identity = \"ci\", project = \"p\" }, { identity = \"ci\" }, { identity = \"x\" }").unwrap_err();
+    for place in ["targets.member.trust.allow.1.project", "targets.member.trust.allow.2.identity"] {
+        assert!(found.contains(place), "{found}");
+    }
+    let profile = load("{ identity = \"ci\", project = \"p\" }").unwrap();
+    let context = fixture(&[("FAKE_ISSUER_UNKNOWN", "1")], |_| false).context;
+    let errors = profile.allow(&context, "member-012-eu").unwrap_err();
+    assert_eq!(errors[0].setting(), Some("identities.ci.issuer"));
 }

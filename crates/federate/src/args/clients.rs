@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
-use super::Targets;
+use super::{Targets, variable};
 
 /// Whether credentials are kept for the next call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -25,7 +26,7 @@ pub(crate) struct CredentialProcess {
     #[command(flatten)]
     pub(crate) targets: Targets,
     /// Keep the credentials for the next call, encrypted, with a key in the session's kernel keyring.
-    #[arg(long, env = "FEDERATE_CACHE", value_enum, default_value_t, num_args = 0..=1, require_equals = true, default_missing_value = "always", value_name = "WHEN")]
+    #[arg(long, env = variable("FEDERATE_CACHE"), value_enum, default_value_t, num_args = 0..=1, require_equals = true, default_missing_value = "always", value_name = "WHEN")]
     pub(crate) cache: Keep,
 }
 
@@ -42,16 +43,16 @@ pub(crate) enum CacheCommand {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Change {
     /// Print the difference instead of making it.
-    #[arg(long, env = "FEDERATE_DRY_RUN", conflicts_with = "check")]
+    #[arg(long, env = variable("FEDERATE_DRY_RUN"), conflicts_with = "check", value_parser = BoolishValueParser::new())]
     pub(crate) dry_run: bool,
     /// Change nothing, and exit with 1 if something would have to be changed.
-    #[arg(long, env = "FEDERATE_CHECK")]
+    #[arg(long, env = variable("FEDERATE_CHECK"), value_parser = BoolishValueParser::new())]
     pub(crate) check: bool,
     /// Remove what this command wrote.
-    #[arg(long, env = "FEDERATE_REMOVE")]
+    #[arg(long, env = variable("FEDERATE_REMOVE"), value_parser = BoolishValueParser::new())]
     pub(crate) remove: bool,
     /// Take over entries of the same name that somebody else wrote.
-    #[arg(long, env = "FEDERATE_FORCE", conflicts_with = "remove")]
+    #[arg(long, env = variable("FEDERATE_FORCE"), conflicts_with = "remove", value_parser = BoolishValueParser::new())]
     pub(crate) force: bool,
 }
 
@@ -60,10 +61,10 @@ pub(crate) struct AwsConfig {
     #[command(flatten)]
     pub(crate) targets: Targets,
     /// The file. Default: AWS_CONFIG_FILE, else ~/.aws/config.
-    #[arg(long, env = "FEDERATE_AWS_CONFIG", value_name = "PATH")]
+    #[arg(long, env = variable("FEDERATE_AWS_CONFIG"), value_name = "PATH")]
     pub(crate) file: Option<PathBuf>,
     /// Put this before each target's name.
-    #[arg(long, env = "FEDERATE_PREFIX", default_value = "", value_name = "TEXT")]
+    #[arg(long, env = variable("FEDERATE_PREFIX"), default_value = "", value_name = "TEXT")]
     pub(crate) prefix: String,
     #[command(flatten)]
     pub(crate) change: Change,
@@ -74,10 +75,10 @@ pub(crate) struct KubeToken {
     #[command(flatten)]
     pub(crate) targets: Targets,
     /// The cluster's name, which an EKS token is bound to.
-    #[arg(long, env = "FEDERATE_CLUSTER", value_name = "NAME")]
+    #[arg(long, env = variable("FEDERATE_CLUSTER"), value_name = "NAME")]
     pub(crate) cluster: Option<String>,
     /// Keep the credentials for the next call, encrypted, with a key in the session's kernel keyring.
-    #[arg(long, env = "FEDERATE_CACHE", value_enum, default_value_t, num_args = 0..=1, require_equals = true, default_missing_value = "always", value_name = "WHEN")]
+    #[arg(long, env = variable("FEDERATE_CACHE"), value_enum, default_value_t, num_args = 0..=1, require_equals = true, default_missing_value = "always", value_name = "WHEN")]
     pub(crate) cache: Keep,
 }
 
@@ -87,28 +88,28 @@ pub(crate) struct Kubeconfig {
     #[command(flatten)]
     pub(crate) targets: Targets,
     /// The file. Default: the first of KUBECONFIG that is there, else ~/.kube/config.
-    #[arg(long, env = "FEDERATE_KUBECONFIG", value_name = "PATH")]
+    #[arg(long, env = variable("FEDERATE_KUBECONFIG"), value_name = "PATH")]
     pub(crate) file: Option<PathBuf>,
     /// The cluster's name, which an EKS token is bound to.
-    #[arg(long, env = "FEDERATE_CLUSTER", value_name = "NAME")]
+    #[arg(long, env = variable("FEDERATE_CLUSTER"), value_name = "NAME")]
     pub(crate) cluster: Option<String>,
     /// How context, cluster and user are called. Default: the cluster's name, else the target's.
-    #[arg(long, env = "FEDERATE_CONTEXT", value_name = "NAME")]
+    #[arg(long, env = variable("FEDERATE_CONTEXT"), value_name = "NAME")]
     pub(crate) context: Option<String>,
     /// The API server: `https://HOST:PORT`.
-    #[arg(long, env = "FEDERATE_SERVER", value_name = "URL", required_unless_present = "remove")]
+    #[arg(long, env = variable("FEDERATE_SERVER"), value_name = "URL", required_unless_present = "remove")]
     pub(crate) server: Option<String>,
     /// A PEM file with the cluster's certificate authority, which is copied into the file.
-    #[arg(long, env = "FEDERATE_CERTIFICATE_AUTHORITY", value_name = "PATH", group = "authority")]
+    #[arg(long, env = variable("FEDERATE_CERTIFICATE_AUTHORITY"), value_name = "PATH", group = "authority")]
     pub(crate) certificate_authority: Option<PathBuf>,
     /// The same in base64, as the clouds print it.
-    #[arg(long, env = "FEDERATE_CERTIFICATE_AUTHORITY_DATA", value_name = "BASE64", group = "authority")]
+    #[arg(long, env = variable("FEDERATE_CERTIFICATE_AUTHORITY_DATA"), value_name = "BASE64", group = "authority")]
     pub(crate) certificate_authority_data: Option<String>,
     /// The context's namespace.
-    #[arg(long, env = "FEDERATE_NAMESPACE", value_name = "NAME")]
+    #[arg(long, env = variable("FEDERATE_NAMESPACE"), value_name = "NAME")]
     pub(crate) namespace: Option<String>,
     /// Make it the current context.
-    #[arg(long, env = "FEDERATE_USE_CONTEXT")]
+    #[arg(long, env = variable("FEDERATE_USE_CONTEXT"), value_parser = BoolishValueParser::new())]
     pub(crate) use_context: bool,
     #[command(flatten)]
     pub(crate) change: Change,

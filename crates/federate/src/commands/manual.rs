@@ -23,7 +23,10 @@ pub(crate) fn man(directory: Option<PathBuf>) -> Result<u8, Failure> {
     };
     let command = Cli::command();
     match directory {
-        Some(directory) => clap_mangen::generate_to(command, directory).map(|()| 0).map_err(failed),
+        Some(directory) => std::fs::create_dir_all(&directory)
+            .and_then(|()| clap_mangen::generate_to(command, directory))
+            .map(|()| 0)
+            .map_err(failed),
         None => {
             let mut out = Vec::new();
             clap_mangen::Man::new(command).render(&mut out).map_err(failed)?;
@@ -111,7 +114,10 @@ fn errors_page(start: &Start) -> String {
         all.entry(code.category.exit_code()).or_default().insert(code.name, code.meaning);
     }
     let mut out = format!(
-        "# Errors\n\n{GENERATED}Every error has a stable code. `exec`, `each` and `sandbox` exit with 125 for all of them.\n"
+        "# Errors\n\n{GENERATED}Every error has a stable code. `exec`, `each` and `sandbox` exit with 125 for all of them.\n\n\
+         With `-o json`, the last line on stderr is an object: `error` has `code`, `category` (the exit code of its section below), `message`, \
+         `cause`, `origin`, `help`, `exit_code` (the process's own), `cloud_code` and `request_id`; `setting` beside it names the key that it is \
+         about, and `also` has the other errors in the same form.\n"
     );
     for (exit_code, codes) in all {
         let title = match exit_code {

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::written;
 use crate::args::Targets;
-use crate::report::{Failure, Output, pretty, print_result};
+use crate::report::{Failure, Output, one_line, pretty, print_result};
 use crate::setup::{Start, located};
 
 pub(crate) fn run(start: &Start, targets: Targets) -> Result<u8, Failure> {
@@ -61,7 +61,7 @@ fn one(profile: &federate_profile::Profile, context: &federate_core::Context, na
 }
 
 fn text(plan: &Json) -> String {
-    let show = |key: &str| plan[key].as_str().unwrap_or_default().to_owned();
+    let show = |key: &str| one_line(plan[key].as_str().unwrap_or_default());
     let mut out = format!(
         "{} ({})\n  identity: {}, issuer {}\n  audience: {}\n",
         show("target"),
@@ -78,7 +78,7 @@ fn text(plan: &Json) -> String {
         out.push_str(&format!("  {}: {} {}\n", part("request"), part("method"), part("url")));
         for section in ["headers", "parameters"] {
             for (name, value) in request[section].as_object().into_iter().flatten() {
-                out.push_str(&format!("    {name}: {}\n", value.as_str().unwrap_or_default()));
+                out.push_str(&format!("    {name}: {}\n", one_line(value.as_str().unwrap_or_default())));
             }
         }
     }

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::written;
 use crate::args::Profile;
-use crate::report::{Failure, Output, pretty, print_result};
+use crate::report::{Failure, Output, one_line, pretty, print_result};
 use crate::setup::Start;
 
 pub(crate) fn run(start: &Start, command: Profile) -> Result<u8, Failure> {
@@ -31,7 +31,7 @@ fn list(start: &Start) -> Result<u8, Failure> {
             .map(|one| {
                 let extends = if one.extends.is_empty() { String::new() } else { format!(" extends {}", one.extends.join(", ")) };
                 let default = if one.is_default { " (default)" } else { "" };
-                format!("{}{default}{extends}: {}\n", one.name, names(&one.targets))
+                format!("{}{default}{extends}: {}\n", one.name, one_line(&names(&one.targets)))
             })
             .collect(),
     };
@@ -58,8 +58,10 @@ fn show(start: &Start, origin: bool) -> Result<u8, Failure> {
             pretty(&Json::Object(effective.iter().map(|one| (one.path.clone(), one.value.clone())).collect()))
         }
         (Output::Text | Output::Sarif, true) => {
-            let lines: Vec<(String, &str)> =
-                effective.iter().map(|one| (format!("{} = {}", one.path, one.value), one.origin.as_str())).collect();
+            let lines: Vec<(String, &str)> = effective
+                .iter()
+                .map(|one| (format!("{} = {}", one_line(&one.path), one.value), one.origin.as_str()))
+                .collect();
             let width = lines
                 .iter()
                 .map(|(line, _)| line.chars().count())
@@ -69,7 +71,7 @@ fn show(start: &Start, origin: bool) -> Result<u8, Failure> {
             lines.iter().map(|(line, origin)| format!("{line:width$}  # {origin}\n")).collect()
         }
         (Output::Text | Output::Sarif, false) => {
-            effective.iter().map(|one| format!("{} = {}\n", one.path, one.value)).collect()
+            effective.iter().map(|one| format!("{} = {}\n", one_line(&one.path), one.value)).collect()
         }
     };
     written(print_result(&text))

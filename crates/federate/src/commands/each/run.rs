@@ -19,7 +19,7 @@ use super::summary::{Fate, Row};
 use crate::args::Each;
 use crate::child::{Prepared, prepare, start_failure};
 use crate::commands::exec::{OWN_OF_EACH, Outfit, outfit};
-use crate::report::{Failure, Output};
+use crate::report::{Failure, Output, one_line};
 use crate::setup::{Start, handed};
 use crate::signals::SignalGuard;
 
@@ -144,6 +144,7 @@ impl Crew<'_> {
         self.screen.running(&state.running.borrow().join(", "));
         if !self.screen.advance() && !self.start.global.quiet {
             let done = state.done.get();
+            let name = one_line(&name);
             self.screen.say(format!("[{done}/{count}] {name}: {} {}", row.result(), row.time()).trim_end());
         }
         row

@@ -9,7 +9,7 @@ use federate_core::{Error, IdentityProvider, SectionEdge, codes};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tempfile::SpooledTempFile;
 
-use crate::report::text;
+use crate::report::{one_line, text};
 
 /// What a section keeps in memory before it goes to a file that has no name.
 const IN_MEMORY: usize = 256 * 1024;
@@ -56,7 +56,7 @@ impl Screen {
     }
 
     fn heading(&self, edge: SectionEdge, title: &str) -> Option<String> {
-        self.ci.as_ref()?.section(edge, title, SystemTime::now())
+        self.ci.as_ref()?.section(edge, &one_line(title), SystemTime::now())
     }
 
     fn write(&self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
@@ -104,6 +104,7 @@ impl Screen {
             Stream::Err => anstream::AutoStream::choice(&io::stderr()),
         } != anstream::ColorChoice::Never;
         let style = if is_coloured { Style::new().fg_color(Some(AnsiColor::Cyan.into())) } else { Style::new() };
+        let target = one_line(target);
         let mut whole = format!("{style}{target:width$} |{style:#} ", width = self.width).into_bytes();
         whole.extend_from_slice(line);
         self.write(stream, &whole)
@@ -130,7 +131,7 @@ impl Screen {
 
     /// What is wrong with a target, on stderr.
     pub(super) fn tell(&self, target: &str, error: &Error) {
-        let told = text(error);
+        let (target, told) = (one_line(target), text(error));
         match anstream::AutoStream::choice(&io::stderr()) {
             anstream::ColorChoice::Never => {
                 self.say(&format!("{target}: {}", anstream::adapter::strip_str(told.trim_end())));
@@ -142,7 +143,7 @@ impl Screen {
     /// Opens a section.
     pub(super) fn open(&self, title: &str, is_collapsed: bool) {
         let heading = self.heading(SectionEdge::Begin { is_collapsed }, title);
-        self.say(&heading.unwrap_or_else(|| format!("==> {title}")));
+        self.say(&heading.unwrap_or_else(|| format!("==> {}", one_line(title))));
     }
 
     /// Closes it.
