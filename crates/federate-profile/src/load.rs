@@ -79,11 +79,12 @@ pub fn load(registry: &Registry, options: &LoadOptions) -> Result<Profile, Vec<E
     let Stack { mut layers, mut errors, .. } = stack;
     let is_whole = errors.is_empty();
     let below = Merged::new(layers.clone());
-    let mut environment = overlay::environment(registry, &options.env, &below.table(&[]), &mut errors);
+    let settings = below.table(&[]);
+    let mut environment = overlay::environment(registry, &options.env, &settings, &mut errors);
     overlay::name_members(&mut environment, &below, options, &mut errors);
     layers.push(environment);
     let set_by_variable = options.env.get("FEDERATE_SET");
-    layers.push(overlay::flags(registry, &options.set, set_by_variable, &below.table(&[]), &mut errors));
+    layers.push(overlay::flags(registry, &options.set, set_by_variable, &settings, &mut errors));
     layers.iter_mut().for_each(absolute_paths);
     let owners = policy::take(&mut layers, &options.env, &mut errors);
     for layer in &layers {

@@ -26,7 +26,7 @@ pub(crate) fn environment(registry: &Registry, env: &Env, below: &Dict, errors: 
                         .with_origin(place)
                         .with_help("remove one of them"),
                 ),
-                None => layer.set(&path, value_of(value, registry.wants_text(&path, below)), place),
+                None => layer.set(&path, value_of(value, || registry.wants_text(&path, below)), place),
             },
             Err(error) => errors.push(error.with_origin(place)),
         }
@@ -140,7 +140,7 @@ pub(crate) fn flags(
         match assignment(text) {
             Some((path, key, _)) if path.len() > DEEPEST => errors.push(too_deep(&shown(key))),
             Some((path, key, value)) => {
-                layer.set(&path, value_of(value, registry.wants_text(&path, below)), shown(key));
+                layer.set(&path, value_of(value, || registry.wants_text(&path, below)), shown(key));
             }
             None => errors.push(
                 Error::new(&core_codes::USAGE, format!("{} is not KEY=VALUE", shown(text)))
@@ -171,8 +171,8 @@ fn too_deep(place: &str) -> Error {
 }
 
 /// A text stays one where its key wants nothing else, though it looks like JSON: an inline policy is JSON.
-fn value_of(text: &str, wants_text: bool) -> Value {
-    let structured = structured(text).filter(|value| !wants_text || matches!(value, Value::String(..)));
+fn value_of(text: &str, wants_text: impl FnOnce() -> bool) -> Value {
+    let structured = structured(text).filter(|value| matches!(value, Value::String(..)) || !wants_text());
     structured.unwrap_or_else(|| Value::from(text.to_owned()))
 }
 

@@ -62,7 +62,7 @@ fn check_text(registry: &Registry, rule: PlaceholderRule, text: &str, matrix: Op
         Err(what) => return vec![invalid(what)],
     };
     if matches!(rule, PlaceholderRule::Forbidden) {
-        return forbidden(text).into_iter().collect();
+        return refused(text, &parts).into_iter().collect();
     }
     let check = |part: &Part| match part {
         Part::Claim(name) if matches!(rule, PlaceholderRule::ImmutableClaims) && !registry.is_immutable_claim(name) => {
@@ -80,7 +80,10 @@ fn check_text(registry: &Registry, rule: PlaceholderRule, text: &str, matrix: Op
 
 /// Refuses a placeholder where none may stand; `None` for a text without any.
 pub(crate) fn forbidden(text: &str) -> Option<Error> {
-    let parts = template::parse(text).ok()?;
+    refused(text, &template::parse(text).ok()?)
+}
+
+fn refused(text: &str, parts: &[Part]) -> Option<Error> {
     let has_placeholder = parts.iter().any(|part| !matches!(part, Part::Text(_)));
     has_placeholder.then(|| {
         Error::new(

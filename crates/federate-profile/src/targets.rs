@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use federate_core::Error;
 use federate_core::template::{self, Part};
-use federate_core::{Context, Error};
 use figment::value::{Dict, Value};
 
 use crate::check::section_kind;
@@ -36,14 +36,11 @@ impl Profile {
         let mut sections = self.merged.table(&["targets"]);
         sections.retain(|_, section| is_table(section));
         let dict = |section: &Value| section.as_dict().cloned().unwrap_or_default();
-        let context = self.offline(options);
         let mut errors = Vec::new();
         let mut overlaid: Vec<String> = Vec::new();
         for (name, section) in sections.iter().filter(|(_, section)| has_matrix(section)) {
             match self.read_matrix(name, &dict(section), options) {
-                Ok(matrix) => {
-                    errors.extend(self.read_members(name, &dict(section), matrix, &sections, &mut overlaid, &context));
-                }
+                Ok(matrix) => errors.extend(self.read_members(name, &dict(section), matrix, &sections, &mut overlaid)),
                 Err(problems) => errors.extend(within("targets", name, problems)),
             }
         }
@@ -51,9 +48,16 @@ impl Profile {
             if has_matrix(section) || overlaid.contains(name) {
                 continue;
             }
-            match self.read_target(name, name, &dict(section), &context) {
+            match self.read_target(name, name, &dict(section)) {
                 Ok(read) => drop(self.targets.insert(name.clone(), read)),
                 Err(problems) => errors.extend(within("targets", name, problems)),
+            }
+        }
+        // As they are written: the targets of a matrix have one list.
+        let context = self.offline(options);
+        for (name, section) in &sections {
+            if let Some(trust) = section.as_dict().and_then(|section| section.get("trust")) {
+                errors.extend(within("targets", name, self.problems_of_allow(trust, &context)));
             }
         }
         errors
@@ -83,7 +87,6 @@ impl Profile {
         matrix: Matrix,
         sections: &Dict,
         overlaid: &mut Vec<String>,
-        context: &Context,
     ) -> Vec<Error> {
         let mut common: Vec<Error> = Vec::new();
         let mut own: Vec<Error> = Vec::new();
@@ -107,10 +110,10 @@ impl Profile {
             let name = member.name.clone();
             self.made.insert(name.clone(), Made { table: table.to_owned(), places: member.places.clone() });
             let made = self.fill_member(table, section, &member).and_then(|filled| match overlay {
-                None => self.read_target(&name, table, &filled, context),
+                None => self.read_target(&name, table, &filled),
                 Some(overlay) => {
                     overlaid.push(name.clone());
-                    self.read_target(&name, table, &laid_over(filled, overlay), context)
+                    self.read_target(&name, table, &laid_over(filled, overlay))
                 }
             });
             match made {
@@ -225,13 +228,7 @@ impl Profile {
     }
 
     /// Reads a target's section; `named` is the name of the table, which may stand in for its `type`.
-    fn read_target(
-        &self,
-        name: &str,
-        named: &str,
-        dict: &Dict,
-        context: &Context,
-    ) -> Result<TargetSection, Vec<Error>> {
+    fn read_target(&self, name: &str, named: &str, dict: &Dict) -> Result<TargetSection, Vec<Error>> {
         let known: Vec<&str> = self.registry.targets().iter().map(|kind| kind.kind).collect();
         let mut errors = Vec::new();
         let identity = match dict.get("identity") {
@@ -255,7 +252,6 @@ impl Profile {
         let trust = match dict.get("trust") {
             None => TrustSection::default(),
             Some(trust) => {
-                errors.extend(self.problems_of_allow(trust, context));
                 crate::trust::read(trust, &|value, path| self.path_beside(value, path)).unwrap_or_else(|problems| {
                     errors.extend(problems);
                     TrustSection::default()
