@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use federate_core::policy::is_loopback;
 use federate_core::{Env, Error, codes};
+use ipnet::IpNet;
 use url::{Host, Url};
 
 /// Which proxy to use for which host. `Debug` hides the proxy's password.
@@ -83,25 +84,11 @@ fn entry_matches(entry: &str, host: &Host<&str>, port: Option<u16>) -> bool {
         Host::Ipv6(address) => IpAddr::V6(*address),
     };
     match entry.split_once('/') {
-        Some((network, bits)) => match (network.parse::<IpAddr>(), bits.parse::<u32>()) {
-            (Ok(network), Ok(bits)) => in_network(address, network, bits),
+        Some((base, length)) => match (base.parse::<IpAddr>(), length.parse()) {
+            (Ok(base), Ok(length)) => IpNet::new(base, length).is_ok_and(|network| network.contains(&address)),
             _ => false,
         },
         None => entry.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|entry| entry == address),
-    }
-}
-
-fn in_network(address: IpAddr, network: IpAddr, bits: u32) -> bool {
-    match (address, network) {
-        (IpAddr::V4(address), IpAddr::V4(network)) if bits <= 32 => {
-            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-            u32::from(address) & mask == u32::from(network) & mask
-        }
-        (IpAddr::V6(address), IpAddr::V6(network)) if bits <= 128 => {
-            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
-            u128::from(address) & mask == u128::from(network) & mask
-        }
-        _ => false,
     }
 }
 

@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::time::UNIX_EPOCH;
 
+use ipnet::IpNet;
+
 use super::operator::Base;
 
 /// Why a value in a policy fits nothing that a request could hold, whatever it is compared with; `None` where it can fit.
@@ -38,23 +40,19 @@ pub(super) fn compare_numbers(left: &str, right: &str) -> Option<Ordering> {
     number(left)?.partial_cmp(&number(right)?)
 }
 
-/// An address with the number of its leading bits that count.
-fn network(text: &str) -> Option<(IpAddr, u32)> {
+/// A range of addresses, or a single one.
+fn network(text: &str) -> Option<IpNet> {
     let (base, length) = text.split_once('/').map_or((text, None), |(base, length)| (base, Some(length)));
     let base = base.trim().parse::<IpAddr>().ok()?;
-    let width = if base.is_ipv4() { 32 } else { 128 };
-    let length = length.map_or(Ok(width), str::parse::<u32>).ok()?;
-    (length <= width).then_some((base, length))
+    match length {
+        Some(length) => IpNet::new(base, length.parse().ok()?).ok(),
+        None => Some(base.into()),
+    }
 }
 
 pub(super) fn in_network(range: &str, address: &str) -> bool {
-    let (Some((base, length)), Ok(address)) = (network(range), address.trim().parse::<IpAddr>()) else { return false };
-    let bits = |address: IpAddr| match address {
-        IpAddr::V4(address) => u128::from(u32::from(address)) << 96,
-        IpAddr::V6(address) => u128::from(address),
-    };
-    let mask = if length == 0 { 0 } else { u128::MAX << (128 - length) };
-    base.is_ipv4() == address.is_ipv4() && bits(base) & mask == bits(address) & mask
+    let (Some(network), Ok(address)) = (network(range), address.trim().parse::<IpAddr>()) else { return false };
+    network.contains(&address)
 }
 
 /// Nanoseconds since 1970 of a date, as ISO 8601 in W3C's profile or in seconds since 1970.
