@@ -4,7 +4,8 @@ use federate_trust::{Glob, Grant};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use super::{NAME, cases, document, github, job, meant_for_larkspur, provider, with};
+use super::properties::{github, meant_for_larkspur};
+use super::{NAME, cases, document, job, provider, with};
 
 /// Does the grant mean the token: by its issuer, its subject and every other claim that it names?
 fn covers(grant: &Grant, token: &Json) -> bool {
