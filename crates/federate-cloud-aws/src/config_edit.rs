@@ -6,7 +6,7 @@
 
 use federate_core::{Error, SdkProfile, codes};
 
-use crate::config_file::is_credential_key;
+use crate::config_file::{is_credential_key, key_of};
 
 const MARK: &str = "# Written by federate aws-config: ";
 
@@ -61,10 +61,7 @@ fn sections(text: &str) -> Vec<Section<'_>> {
                     sections.push(Section { profile: profile_name(heading), has_heading: true, lines: Vec::new() });
                     None
                 }
-                None => {
-                    let key = trimmed.split(['=', ':']).next().unwrap_or_default().trim().to_ascii_lowercase();
-                    Some((key, indent))
-                }
+                None => Some((key_of(trimmed), indent)),
             };
         }
         let key = option.as_ref().filter(|_| is_said).map(|(key, _)| key.clone());

@@ -32,8 +32,8 @@ struct Section {
     lines: Vec<String>,
 }
 
-/// As Python reads it: in any case, before either sign.
-fn key_of(line: &str) -> String {
+/// An option's key as Python reads it: in any case, before either sign.
+pub(crate) fn key_of(line: &str) -> String {
     line.split(['=', ':']).next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 

@@ -143,8 +143,25 @@ impl From<Vec<Error>> for Failure {
 /// A profile can come from a stranger: what it is called must neither command the terminal nor begin a line that the
 /// CI takes for a command.
 pub(crate) fn one_line(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
-    text.chars().map(shown).collect()
+    escaped(text, char::is_control)
+}
+
+/// Text that shows what it holds: control characters, and those that turn the direction of writing, as escapes.
+pub(crate) fn visible(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    escaped(text, |c| c.is_control() || turns(c))
+}
+
+fn escaped(text: &str, is_meant: impl Fn(char) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_meant(c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// A line of a text that may have several, of which a name's line break must not make one that the CI obeys.

@@ -185,8 +185,8 @@ impl Operator {
             return false;
         }
         let equals = |value: &String| expected.iter().any(|operand| self.compare(operand, value));
-        let is_known = expected.iter().all(|operand| scalar::flaw(self.base, &operand.text).is_none());
         // What cannot be compared is not unequal either.
+        let is_known = self.negated && expected.iter().all(|operand| scalar::flaw(self.base, &operand.text).is_none());
         let fits = |value: &String| match self.negated {
             true => is_known && scalar::flaw(self.base, value).is_none() && !equals(value),
             false => equals(value),

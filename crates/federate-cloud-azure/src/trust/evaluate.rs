@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::credential::{Credential, Test};
 use super::lint;
+use crate::clouds::CloudName;
 
 /// Decides about a job.
 pub(super) fn evaluate(credentials: &[Credential], job: &Job) -> Verdict {
@@ -174,7 +175,10 @@ fn add_fix(verdict: &mut Verdict, job: &Job) {
         Some(nearest) => format!("write the subject of {} as `{subject}`", nearest.name),
         None => {
             let of_issuer = nearest.filter(|nearest| nearest.checks[0].holds);
-            let audiences = of_issuer.map_or_else(|| vec![AUDIENCE.to_owned()], |one| one.checks[1].expected.clone());
+            let audiences = of_issuer.map_or_else(
+                || vec![CloudName::default().facts().audience.to_owned()],
+                |one| one.checks[1].expected.clone(),
+            );
             let credential =
                 json!({ "name": "federate", "issuer": issuer, "subject": subject, "audiences": audiences });
             let fix = format!("add a federated identity credential: {credential}");
@@ -193,9 +197,6 @@ fn add_fix(verdict: &mut Verdict, job: &Job) {
         nearest.and_then(recycled).or_else(|| risk(&Provider::new(issuer), subject, &subjects))
     };
 }
-
-/// What Entra's credentials are for, unless one says otherwise.
-const AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// The subject fits, and an id does not: a repository or owner of the same name, and another one.
 fn recycled(nearest: &StatementVerdict) -> Option<String> {

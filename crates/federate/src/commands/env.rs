@@ -103,7 +103,7 @@ impl Output {
     pub(crate) fn put(&self, variables: &[Variable], unset: &[String]) -> Result<std::io::Result<()>, Error> {
         let text = self.format.render(variables, unset)?;
         let Some(path) = &self.file else { return Ok(print_result(text.reveal())) };
-        let text = if ends_in_a_line(path) { Secret::new(format!("\n{}", text.reveal())) } else { text };
+        let text = if has_an_open_line(path) { Secret::new(format!("\n{}", text.reveal())) } else { text };
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
         let appended = file.and_then(|mut file| file.write_all(text.reveal().as_bytes()));
         appended.map(Ok).map_err(|error| {
@@ -113,7 +113,7 @@ impl Output {
 }
 
 /// Did whoever wrote there before leave the last line open?
-fn ends_in_a_line(path: &str) -> bool {
+fn has_an_open_line(path: &str) -> bool {
     let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
     is_file && std::fs::read(path).is_ok_and(|text| text.last().is_some_and(|last| *last != b'\n'))
 }

@@ -17,7 +17,7 @@ mod json;
 mod mermaid;
 mod model;
 mod svg;
-pub(super) mod text;
+mod text;
 mod ways;
 
 use model::{Graph, Home};

@@ -10,12 +10,11 @@ use federate_profile::{Profile, TestClaims, TrustTest};
 use federate_trust::{Job, TRUST_DOCUMENT, Verdict};
 use serde_json::{Value as Json, json};
 
-use super::graph::text::visible;
 use super::own::Trusted;
 use super::{FOUND, input, own};
 use crate::args;
 use crate::commands::written;
-use crate::report::{Failure, Output, pretty, print_styled};
+use crate::report::{Failure, Output, pretty, print_styled, visible};
 use crate::setup::{Start, located};
 
 mod folder;

@@ -2,7 +2,8 @@
 
 use super::mermaid::colour;
 use super::model::{Graph, Mark};
-use super::text::{door_lines, edge, finding, place, principal_lines, visible, words};
+use super::text::{door_lines, edge, finding, place, principal_lines, words};
+use crate::report::visible;
 
 pub(super) fn draw(graph: &Graph) -> String {
     let mut out = String::from(

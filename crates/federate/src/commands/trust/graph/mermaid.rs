@@ -1,7 +1,8 @@
 //! A Mermaid flowchart (<https://mermaid.js.org/syntax/flowchart.html>).
 
 use super::model::{Graph, Mark};
-use super::text::{door_lines, place, principal_lines, visible, words};
+use super::text::{door_lines, place, principal_lines, words};
+use crate::report::visible;
 
 /// What Mermaid draws at most, unless its host is configured otherwise (`maxTextSize`, `maxEdges`).
 const LARGEST: usize = 50_000;

@@ -13,7 +13,8 @@ use measure::{SMALL, sans};
 use out::{Out, number};
 
 use super::model::{Graph, Mark};
-use super::text::{self, visible};
+use super::text;
+use crate::report::visible;
 
 /// Around everything.
 const MARGIN: f64 = 28.0;

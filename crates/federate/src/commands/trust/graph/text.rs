@@ -2,20 +2,7 @@
 
 use super::model::{Door, Edge, Graph, Mark, Place, Principal};
 use super::ways::Difference;
-
-/// Text that shows what it holds: control characters, and those that turn the direction of writing, as escapes.
-pub(in crate::commands::trust) fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        let turns = matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
-        if character.is_control() || turns {
-            out.extend(character.escape_default());
-        } else {
-            out.push(character);
-        }
-    }
-    out
-}
+use crate::report::visible;
 
 /// `2 roles`, `role`.
 pub(super) fn noun(principal: &Principal) -> String {

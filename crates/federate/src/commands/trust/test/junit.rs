@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use quick_xml::escape::escape;
 
-use super::super::graph::text::visible;
 use super::Outcome;
+use crate::report::visible;
 
 /// One suite a target. Jenkins takes none without the number of `errors`.
 pub(super) fn report(outcomes: &[Outcome]) -> String {

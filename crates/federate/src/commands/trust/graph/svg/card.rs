@@ -2,7 +2,8 @@
 
 use super::measure::{NAME, SMALL, mono, sans, wrap};
 use crate::commands::trust::graph::model::{Graph, Mark, Principal};
-use crate::commands::trust::graph::text::{noun, place, some, visible};
+use crate::commands::trust::graph::text::{noun, place, some};
+use crate::report::visible;
 
 /// Room between a box's border and its text.
 pub(super) const PAD: f64 = 12.0;
